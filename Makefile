@@ -1,0 +1,98 @@
+# Everything a developer runs. `make test` on a fresh machine needs Python 3.11+ and make, nothing else.
+
+PYTHON ?= python3.11 python3.12 python3.13 python3.14 python3
+VENV   := .venv
+PY     := $(VENV)/bin/python
+READY  := $(VENV)/.ready
+CODE   := $(wildcard drainer tests bench demo e2e)
+PIP    := -m pip install -qq --disable-pip-version-check
+
+# An environment in $(1), made by the first interpreter that runs: a shim may exist and still refuse.
+define venv
+@for p in $(PYTHON); do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+	"$$p" -c 'import ensurepip, venv' 2>/dev/null || { venvless="$$venvless $$p"; continue; }; \
+	exec "$$p" -m venv --clear $(1); \
+done; \
+if [ -n "$$venvless" ]; then \
+	echo "Python's venv module is missing for:$$venvless; install it (Debian, Ubuntu: apt install python3-venv)." >&2; \
+else \
+	echo "No Python 3.11 or newer runs here (tried: $(PYTHON)); install one or name it with PYTHON=." >&2; \
+fi; exit 1
+endef
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check fmt lint types contracts cover bench lock clean test-newest test-wheel
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY) ## .venv with the locked requirements; the others do it by themselves
+
+# Again only when what is to be installed has changed.
+$(READY): requirements/dev.txt pyproject.toml
+	@echo "Setting up $(VENV) ..."
+	$(call venv,$(VENV))
+	@$(PY) $(PIP) --require-hashes -r requirements/dev.txt
+	@$(PY) $(PIP) --no-deps --no-build-isolation -e .
+	@$(PY) -m pip check
+	@touch $@
+
+demo: setup ## a drain to look at
+	@$(PY) -m demo
+
+test: setup ## all tests with coverage; PYTEST_ARGS='-k word' for some, without
+ifdef PYTEST_ARGS
+	$(PY) -m pytest $(PYTEST_ARGS)
+else
+	@$(PY) -m coverage erase
+	$(PY) -m coverage run -m pytest
+	@$(PY) -m coverage combine --quiet
+	@$(PY) -m coverage report
+endif
+
+check: lint types contracts ## lint, types and contracts
+
+fmt: setup ## format, and mend what can be mended
+	@$(PY) -m ruff check --fix-only --quiet .
+	@$(PY) -m ruff format .
+
+lint: setup ## style and spelling
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(VENV)/bin/codespell
+
+types: setup ## mypy, strict
+	$(PY) -m mypy $(CODE)
+
+contracts: setup ## who may import whom: .importlinter
+	$(VENV)/bin/lint-imports --no-logo
+
+cover: setup ## the last run's coverage as htmlcov/index.html
+	@$(PY) -m coverage html --fail-under=0
+
+bench: setup ## the figures in the README
+	@$(PY) -m bench
+
+lock: ## requirements/*.txt anew, with the newest versions allowed
+	@requirements/lock $(PYTHON)
+
+test-newest: ## all tests with the newest dependencies, not the locked ones
+	$(call venv,.venv-newest)
+	@.venv-newest/bin/python $(PIP) --upgrade pip
+	@.venv-newest/bin/python $(PIP) --upgrade --editable '.[demo]' --group test
+	.venv-newest/bin/python -m pytest $(PYTEST_ARGS)
+
+test-wheel: setup ## the built wheel, with only what ships, starts
+	@rm -rf dist
+	$(call venv,.venv-wheel)
+	@$(PY) -m hatchling build --target wheel
+	@.venv-wheel/bin/python $(PIP) --require-hashes -r requirements/agent.txt
+	@.venv-wheel/bin/python $(PIP) --no-deps dist/*.whl
+	@.venv-wheel/bin/python -m pip check
+	.venv-wheel/bin/drainer version
+
+clean: ## away with all that was made here
+	@rm -rf .venv .venv-newest .venv-wheel dist htmlcov .coverage .coverage.* \
+		.hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

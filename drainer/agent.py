@@ -1,0 +1,276 @@
+"""The agent: joins the drain, the counting and the callers. It knows neither HTTP nor the kernel."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from drainer.callers import Callers, PassiveSlots, Trust
+from drainer.drain import Announce, Drain, DrainPlan, Outcome, Phase, Result
+from drainer.driver import Driver
+from drainer.lookout import Lookout, Pace, SocketTable
+from drainer.model import Census, Histogram
+from drainer.status import DrainStatus, Readiness, Status
+from drainer.tracker import Tracker
+
+DRAIN_SECONDS_BOUNDS = (1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
+
+FLUSH_AT_EXIT = 1.5
+"""Seconds that a native sidecar waits for last bytes: the kubelet gives at least two."""
+
+
+class Container(StrEnum):
+    """What SIGTERM means to this container."""
+
+    NATIVE = "native"
+    """The app is gone, or only the agent is replaced."""
+    PLAIN = "plain"
+    """The pod is going, and the app's hook runs at the same time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How this agent behaves beside the drain's plan."""
+
+    readiness: Readiness = Readiness.AUTO
+    container: Container = Container.NATIVE
+    interval: float = 1.0
+    """Seconds between two censuses at rest."""
+    min_age: float = 0.0
+    """Seconds below which a connection is not in the gauges."""
+
+
+class Observer(Protocol):
+    """Is told what happens. Whatever it raises is counted nowhere and changes nothing."""
+
+    def announced(self, announce: Announce, status: Status) -> None:
+        """The phase has changed."""
+        ...
+
+    def warned(self, warning: str) -> None:
+        """Something that the user should know."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a caller of /drain gets."""
+
+    outcome: Outcome | None
+    """None when a stranger had to make room or the agent stops."""
+    effect: bool
+    """Whether the call began or joined the pod's drain."""
+
+
+class Agent:
+    """One pod's drain. Use it inside a running event loop; `run` returns when the process should exit."""
+
+    def __init__(
+        self,
+        table: SocketTable,
+        *,
+        ports: Sequence[int],
+        plan: DrainPlan,
+        callers: Callers,
+        policy: Policy,
+        observers: Sequence[Observer] = (),
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._plan = plan
+        self._callers = callers
+        self._policy = policy
+        self._observers = observers
+        self._driver = Driver(Drain(plan), self._announced)
+        self._lookout = Lookout(
+            table,
+            Tracker(ports, policy.min_age),
+            interval=policy.interval,
+            max_remaining=plan.max_remaining,
+            on_census=self._counted,
+            on_error=self._failed_to_count,
+        )
+        self._held: set[asyncio.Future[Outcome]] = set()
+        self._passive: dict[asyncio.Future[Outcome | None], Driver] = {}
+        self._slots: PassiveSlots[asyncio.Future[Outcome | None]] = PassiveSlots()
+        self._terminated_at: float | None = None
+        self._exit_at: float | None = None
+        self._exit = asyncio.Event()
+        self._last_outcome: Outcome | None = None
+        self._last_error = ""
+        self._drains = dict.fromkeys(Result, 0)
+        self._drain_seconds = Histogram(DRAIN_SECONDS_BOUNDS)
+        self._calls = dict.fromkeys(Trust, 0)
+
+    async def run(self) -> None:
+        """Count until `terminate` has had its effect."""
+        counting = asyncio.create_task(self._lookout.run())
+        try:
+            await self._exit.wait()
+        finally:
+            counting.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await counting
+            self._lookout.close()
+            self._driver.stop()
+
+    async def drain(self, peer: str, headers: Mapping[str, str]) -> Answer:
+        """A call of /drain: begins or joins the drain, or is held without effect. Returns when there is an outcome."""
+        if not self._judge(peer, headers):
+            return await self._hold_stranger(peer)
+        self._driver.begin()
+        if self._driver.drain.outcome is not None:
+            return Answer(self._driver.drain.outcome, effect=True)
+        future: asyncio.Future[Outcome] = self._loop.create_future()
+        self._held.add(future)
+        try:
+            return Answer(await future, effect=True)
+        finally:
+            self._held.discard(future)
+
+    def resume(self, peer: str, headers: Mapping[str, str]) -> bool | None:
+        """A call of /resume: whether there was something to resume; None if the caller may not."""
+        if not self._judge(peer, headers):
+            return None
+        if self._driver.drain.phase is Phase.SERVING:
+            return False
+        self._driver.resume()
+        return True
+
+    def probed(self, peer: str) -> tuple[bool, Phase]:
+        """A probe of /readyz: whether the pod is ready, and the phase as the reason."""
+        self._callers.probed(peer)
+        phase = self._driver.drain.phase
+        return self._policy.readiness.is_ready(phase), phase
+
+    def terminate(self) -> None:
+        """SIGTERM: a native sidecar goes when no drain runs, a plain container begins one."""
+        if self._terminated_at is not None:
+            return
+        self._terminated_at = self._loop.time()
+        if self._policy.container is Container.PLAIN:
+            self._driver.begin()
+            drain = self._driver.drain
+            self._exit_at = drain.deadline_at if drain.is_running() else self._terminated_at + self._plan.window
+        elif not self._driver.drain.is_running():
+            self._exit_at = self._terminated_at + FLUSH_AT_EXIT
+        if self._exit_at is not None:
+            self._loop.call_at(self._exit_at, self._leave)
+        self._set_pace()
+        self._lookout.kick()
+
+    async def fresh_status(self) -> Status:
+        """The status with a census of at most 5 s."""
+        await self._lookout.fresh()
+        return self.status()
+
+    def status(self) -> Status:
+        """Everything that anyone may show."""
+        drain, now = self._driver.drain, self._loop.time()
+        return Status(
+            at=now,
+            phase=drain.phase,
+            ready=self._policy.readiness.is_ready(drain.phase),
+            census=self._lookout.census,
+            drain=DrainStatus(drain.deadline_at, drain.so_far(now)) if drain.is_running() else None,
+            last_outcome=self._last_outcome,
+            held=len(self._held),
+            passive=len(self._passive),
+            drains=self._drains,
+            drain_seconds=self._drain_seconds,
+            calls=self._calls,
+            ages=self._lookout.ages,
+            census_seconds=self._lookout.seconds,
+            census_errors=self._lookout.errors,
+            notified=self._lookout.is_notified,
+        )
+
+    def _judge(self, peer: str, headers: Mapping[str, str]) -> bool:
+        verdict = self._callers.judge(peer, headers)
+        self._calls[verdict.trust] += 1
+        if verdict.warning is not None:
+            self._tell(lambda observer: observer.warned(verdict.warning or ""))
+        return verdict.counts
+
+    async def _hold_stranger(self, peer: str) -> Answer:
+        """Hold a caller with a drain of its own that nobody else notices."""
+        future: asyncio.Future[Outcome | None] = self._loop.create_future()
+
+        def announced(announce: Announce) -> None:
+            if announce.outcome is not None and not future.done():
+                future.set_result(announce.outcome)
+
+        evicted = self._slots.take(future, peer)
+        if evicted is not None and not evicted.done():
+            evicted.set_result(None)
+        driver = self._passive[future] = Driver(Drain(self._plan), announced)
+        driver.begin()
+        self._set_pace()
+        try:
+            return Answer(await future, effect=False)
+        finally:
+            driver.stop()
+            del self._passive[future]
+            self._slots.release(future)
+            self._set_pace()
+
+    def _announced(self, announce: Announce) -> None:
+        """The phase has changed: answer who waits for an outcome, count at the new pace, tell the observers."""
+        if announce.outcome is not None:
+            self._last_outcome = announce.outcome
+            self._drains[announce.outcome.result] += 1
+            self._drain_seconds.observe(announce.outcome.tally.seconds)
+            for future in self._held:
+                if not future.done():
+                    future.set_result(announce.outcome)
+            if self._terminated_at is not None and self._exit_at is None:
+                # A native sidecar that had been asked to go while its drain was running.
+                self._leave()
+        self._set_pace()
+        self._lookout.kick()
+        status = self.status()
+        self._tell(lambda observer: observer.announced(announce, status))
+
+    def _set_pace(self) -> None:
+        pace = Pace.REST
+        if self._driver.drain.is_running() or self._terminated_at is not None:
+            pace = Pace.DRAIN
+        elif self._passive:
+            pace = Pace.PASSIVE
+        self._lookout.follow(pace)
+
+    def _counted(self, census: Census) -> None:
+        for driver in (self._driver, *self._passive.values()):
+            driver.observe(census)
+        if self._terminated_at is not None and census.taken_at >= self._terminated_at and census.confirmed:
+            self._maybe_leave(census)
+
+    def _maybe_leave(self, census: Census) -> None:
+        """Asked to go: is there anything left to stay for?"""
+        app_is_gone = not census.listeners and not census.live and not census.flushing
+        if app_is_gone:
+            self._driver.conclude()
+            self._leave()
+        elif self._policy.container is Container.NATIVE and not self._driver.drain.is_running() and not census.flushing:
+            self._leave()
+
+    def _leave(self) -> None:
+        self._driver.advance()
+        for passive in self._passive:
+            if not passive.done():
+                passive.set_result(None)
+        self._exit.set()
+
+    def _failed_to_count(self, error: Exception) -> None:
+        text = f"a census failed: {str(error) or type(error).__name__}"
+        if text != self._last_error:
+            self._last_error = text
+            self._tell(lambda observer: observer.warned(text))
+
+    def _tell(self, call: Callable[[Observer], None]) -> None:
+        for observer in self._observers:
+            with contextlib.suppress(Exception):
+                call(observer)

@@ -1,0 +1,187 @@
+"""Who may drain: any pod of a cluster can reach the port, and only some calls may have an effect.
+
+A stranger is not refused: a refusal would let the kubelet go on to SIGTERM at once. It is held, without effect.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+TOKEN_HEADER = "X-Drainer-Token"  # noqa: S105 - the name of a header
+BROWSER_HEADERS = ("Origin", "Sec-Fetch-Site", "Purpose", "Sec-Purpose")
+"""A page or a prefetch that comes through a port-forward shows at least one of these."""
+KUBELET_AGENT = "kube-lifecycle/"
+"""User-Agent of a hook (pkg/kubelet/lifecycle/handlers.go)."""
+
+LEARNED_AFTER = 3
+"""Probes of /readyz after which an address counts as the node's."""
+MAX_LEARNED = 4
+MAX_CANDIDATES = 256
+"""Addresses that are being counted: a bound for a stranger who has many."""
+
+
+class Trust(StrEnum):
+    """Why a call counts, or that it does not."""
+
+    TOKEN = "token"  # noqa: S105 - a word
+    """It knows the token."""
+    TRUSTED = "trusted"
+    """Loopback, `trusted_sources`, `node_ip` or the default gateway."""
+    LEARNED = "learned"
+    """Its address has been probing /readyz."""
+    ANYONE = "anyone"
+    """`callers = all`, or nothing is known of this IP family."""
+    STRANGER = "stranger"
+    """None of these: held without effect."""
+
+
+LOOPBACK = (ip_address("127.0.0.1"), ip_address("::1"))
+"""Exactly these: 127.0.0.6, for one, is what a mesh proxy calls from on behalf of others."""
+
+
+def parse_address(text: str) -> Address | None:
+    """The peer's address as it should be compared: without zone, IPv4-mapped as IPv4."""
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+@dataclass(frozen=True, slots=True)
+class CallerPolicy:
+    """Whom the settings trust."""
+
+    token: str | None = field(default=None, repr=False)
+    trust_all: bool = False
+    sources: Sequence[str] = ()
+    """CIDRs of `trusted_sources` and addresses of `node_ip`."""
+    gateways: Sequence[str] = ()
+    """Default gateways of the pod: with a bridge CNI the kubelet comes from there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a call is worth, and what should be said about it."""
+
+    trust: Trust
+    warning: str | None = None
+
+    @property
+    def counts(self) -> bool:
+        """Whether the call may have an effect."""
+        return self.trust is not Trust.STRANGER
+
+
+class Callers:
+    """Judges callers by token, address and headers; learns the node's addresses from its probes."""
+
+    def __init__(self, policy: CallerPolicy) -> None:
+        self._policy = policy
+        self._networks: list[Network] = [ip_network(source) for source in (*policy.sources, *policy.gateways)]
+        self._probes: dict[Address, int] = {}
+        self._learned: list[Address] = []
+        self._warned: set[object] = set()
+
+    def probed(self, peer: str) -> None:
+        """`peer` has probed /readyz."""
+        address = parse_address(peer)
+        if address is None or address in LOOPBACK or len(self._learned) >= MAX_LEARNED or address in self._learned:
+            return
+        count = self._probes.pop(address, 0) + 1
+        if count >= LEARNED_AFTER:
+            self._learned.append(address)
+            return
+        self._probes[address] = count
+        if len(self._probes) > MAX_CANDIDATES:
+            self._probes.pop(next(iter(self._probes)))
+
+    def judge(self, peer: str, headers: Mapping[str, str]) -> Verdict:
+        """What a call of /drain or /resume from `peer` is worth. Headers are looked up without regard to case."""
+        policy = self._policy
+        if policy.token is not None:
+            sent = headers.get(TOKEN_HEADER, "")
+            if hmac.compare_digest(sent.encode("utf-8", "surrogateescape"), policy.token.encode()):
+                return Verdict(Trust.TOKEN)
+            return self._stranger(peer, headers, f"send the token as {TOKEN_HEADER} (httpGet.httpHeaders)")
+        if any(header in headers for header in BROWSER_HEADERS):
+            return self._stranger(peer, {}, "")
+        return self._judge_address(peer, headers)
+
+    def _judge_address(self, peer: str, headers: Mapping[str, str]) -> Verdict:
+        address = parse_address(peer)
+        if self._policy.trust_all:
+            return Verdict(Trust.ANYONE)
+        if address is None:
+            return self._stranger(peer, headers, "")
+        if address in LOOPBACK or any(address in network for network in self._networks):
+            return Verdict(Trust.TRUSTED)
+        if address in self._learned:
+            return Verdict(Trust.LEARNED)
+        if not self._knows(address.version):
+            return Verdict(
+                Trust.ANYONE,
+                self._once(
+                    address.version,
+                    f"every IPv{address.version} caller is trusted: nothing is known of the node there. "
+                    "Set DRAINER_TOKEN, DRAINER_NODE_IP or DRAINER_TRUSTED_SOURCES",
+                ),
+            )
+        return self._stranger(peer, headers, f"add {address} to DRAINER_TRUSTED_SOURCES, or set DRAINER_TOKEN")
+
+    def _knows(self, version: int) -> bool:
+        return any(known.version == version for known in (*self._networks, *self._learned))
+
+    def _stranger(self, peer: str, headers: Mapping[str, str], remedy: str) -> Verdict:
+        agent = headers.get("User-Agent", "")
+        warning = f"a stranger called from {peer}: held without effect"
+        if agent.startswith(KUBELET_AGENT):
+            warning = f"a preStop hook from {peer} has no effect, because this caller is not known: {remedy}"
+        return Verdict(Trust.STRANGER, self._once(peer, warning))
+
+    def _once(self, key: object, warning: str) -> str | None:
+        """The warning, if it is the first for `key`; bounded, since strangers choose the keys."""
+        if key in self._warned or len(self._warned) >= MAX_CANDIDATES:
+            return None
+        self._warned.add(key)
+        return warning
+
+
+MAX_PASSIVE = 64
+MAX_PASSIVE_PER_PEER = 4
+
+
+class PassiveSlots(Generic[T]):
+    """Who of the strangers is held: a bound on what they can cost, in all and for each address."""
+
+    def __init__(self) -> None:
+        self._held: dict[T, str] = {}
+
+    def take(self, caller: T, peer: str) -> T | None:
+        """Hold `caller`; returns the one that has to be answered for it, the oldest."""
+        same_peer = [held for held, address in self._held.items() if address == peer]
+        evicted = None
+        if len(same_peer) >= MAX_PASSIVE_PER_PEER:
+            evicted = same_peer[0]
+        elif len(self._held) >= MAX_PASSIVE:
+            evicted = next(iter(self._held))
+        if evicted is not None:
+            self.release(evicted)
+        self._held[caller] = peer
+        return evicted
+
+    def release(self, caller: T) -> None:
+        """The caller has been answered or has hung up."""
+        self._held.pop(caller, None)
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(list(self._held))

@@ -1,0 +1,93 @@
+"""The command line: run, census, version. Heavy imports happen inside the commands."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from enum import IntEnum
+from pathlib import Path
+
+from drainer import __version__
+from drainer.config import Config, some_settings
+from drainer.errors import ConfigError, DrainerError
+from drainer.settings import BY_NAME, SETTINGS
+
+
+class Exit(IntEnum):
+    """Exit codes; part of the public API."""
+
+    OK = 0
+    FAILURE = 1
+    """It could not be done: the port is taken, the socket table cannot be read."""
+    USAGE = 2
+    """Settings or arguments cannot be used."""
+
+
+def main(arguments: Sequence[str], early: list[int]) -> Exit:
+    """Run one command. `early` holds signals that came before."""
+    parsed = _parser().parse_args(arguments)
+    try:
+        if parsed.command == "run":
+            _run(parsed, early)
+        elif parsed.command == "census":
+            _census(parsed)
+        else:
+            sys.stdout.write(f"drainer {__version__}\n")
+    except ConfigError as error:
+        for mistake in error.mistakes:
+            sys.stderr.write(f"drainer: {mistake}\n")
+        return Exit.USAGE
+    except DrainerError as error:
+        sys.stderr.write(f"drainer: {error}\n")
+        return Exit.FAILURE
+    return Exit.OK
+
+
+def _flags(parsed: argparse.Namespace) -> dict[str, str]:
+    given = {setting.name: getattr(parsed, setting.name, None) for setting in SETTINGS}
+    return {name: text for name, text in given.items() if text is not None}
+
+
+def _run(parsed: argparse.Namespace, early: list[int]) -> None:
+    config = Config.from_env(os.environ, _flags(parsed), lambda path: Path(path).read_text(encoding="utf-8"))
+    from drainer.run import run  # noqa: PLC0415 - aiohttp is not needed to say what is wrong with a setting
+
+    run(config, early)
+
+
+def _census(parsed: argparse.Namespace) -> None:
+    values = some_settings(_CENSUS_SETTINGS, os.environ, _flags(parsed))
+    from drainer.commands.census import census  # noqa: PLC0415 - not needed by the other commands
+
+    sys.stdout.write(census(values["app_ports"], values["ignore_peers"], values["idle_after"]))
+
+
+_CENSUS_SETTINGS = ("app_ports", "ignore_peers", "idle_after")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="drainer", description="Ends long-lived connections well in Kubernetes.", allow_abbrev=False
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    run = commands.add_parser(
+        "run",
+        help="be the sidecar: count, answer the preStop hook, serve status and metrics",
+        description="Every flag has an environment variable that it overrides.",
+        allow_abbrev=False,
+    )
+    _add_settings(run, [setting.name for setting in SETTINGS])
+    census = commands.add_parser("census", help="print once what would be counted and what not", allow_abbrev=False)
+    _add_settings(census, _CENSUS_SETTINGS)
+    commands.add_parser("version", help="print the version")
+    return parser
+
+
+def _add_settings(parser: argparse.ArgumentParser, names: Sequence[str]) -> None:
+    for name in names:
+        setting = BY_NAME[name]
+        default = "required" if setting.default is None else f"default: {setting.default or 'none'}"
+        text = f"{setting.help} ({default}; {setting.kind.allowed}) [{setting.env}]"
+        parser.add_argument(setting.flag, dest=name, metavar="X", help=text.replace("%", "%%"))

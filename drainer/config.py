@@ -1,0 +1,190 @@
+"""Settings from the environment and flags -> one frozen Config, or one error with all mistakes."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from drainer.callers import CallerPolicy
+from drainer.drain import DrainPlan
+from drainer.errors import ConfigError
+from drainer.settings import BY_NAME, PREFIX, SETTINGS, Setting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """What the settings say, checked and made to fit. Lengths in seconds."""
+
+    app_ports: tuple[int, ...]
+    host: str
+    port: int
+    container: str
+    grace_period: float
+    app_reserve: float
+    timeout: float | None
+    settle: float
+    readiness: str
+    max_remaining: int
+    flush: float
+    ignore_peers: tuple[str, ...]
+    idle_after: float | None
+    min_age: float
+    interval: float
+    callers: str
+    trusted_sources: tuple[str, ...]
+    node_ip: tuple[str, ...]
+    token: str
+    log_level: str
+    log_format: str
+    warnings: tuple[str, ...] = ()
+    """What was bent or not understood, in sentences."""
+
+    @classmethod
+    def from_env(
+        cls,
+        environ: Mapping[str, str],
+        flags: Mapping[str, str] | None = None,
+        read: Callable[[str], str] = str,
+    ) -> Config:
+        """Settings by environment variable; a flag (by setting name) wins. `read` gives a file's text.
+
+        Raises ConfigError with every mistake. An empty variable is as good as none.
+        """
+        mistakes: list[str] = []
+        warnings: list[str] = []
+        values = dict(_values(SETTINGS, environ, flags or {}, mistakes, warnings))
+        if values.pop("token_file", ""):
+            _read_token(environ, flags or {}, read, values, mistakes)
+        if values.get("port") in values.get("app_ports", ()):
+            mistakes.append(
+                f"{BY_NAME['port'].env}={values['port']}: is one of the app's ports too; allowed: a port of its own"
+            )
+        warnings += _unknown(environ)
+        if mistakes:
+            raise ConfigError(mistakes)
+        _bend(values, warnings)
+        return cls(**values, warnings=tuple(warnings))
+
+    def plan(self) -> DrainPlan:
+        """The lengths of a drain."""
+        return DrainPlan(
+            window=_window(self.grace_period, self.app_reserve, self.timeout),
+            settle=self.settle,
+            flush=self.flush,
+            max_remaining=self.max_remaining,
+        )
+
+    def caller_policy(self, gateways: Iterable[str] = ()) -> CallerPolicy:
+        """Who may drain, with the pod's default gateways."""
+        return CallerPolicy(
+            token=self.token or None,
+            trust_all=self.callers == "all",
+            sources=(*self.trusted_sources, *self.node_ip),
+            gateways=tuple(gateways),
+        )
+
+    def shown(self) -> dict[str, Any]:
+        """The settings without secrets, for the log."""
+        return {
+            field.name: getattr(self, field.name)
+            for field in fields(self)
+            if field.name in BY_NAME and not BY_NAME[field.name].secret
+        }
+
+
+def some_settings(names: Iterable[str], environ: Mapping[str, str], flags: Mapping[str, str]) -> dict[str, Any]:
+    """The values of just these settings, for a command that needs no others. Raises ConfigError."""
+    mistakes: list[str] = []
+    values = dict(_values([BY_NAME[name] for name in names], environ, flags, mistakes, []))
+    if mistakes:
+        raise ConfigError(mistakes)
+    return values
+
+
+def _values(
+    settings: Iterable[Setting],
+    environ: Mapping[str, str],
+    flags: Mapping[str, str],
+    mistakes: list[str],
+    warnings: list[str],
+) -> Iterable[tuple[str, Any]]:
+    for setting in settings:
+        spelled, text = _given(setting, environ, flags)
+        if setting.name == "port" and text is not None and text.startswith(("tcp://", "udp://")):
+            # The kubelet sets <SERVICE>_PORT for every Service of the namespace, also for one named "drainer".
+            warnings.append(f"{spelled} is the variable that Kubernetes makes for a Service of that name: not used")
+            text = None
+        if text is None:
+            text = setting.default
+        if text is None:
+            mistakes.append(f"{setting.env} is not set; allowed: {setting.kind.allowed}")
+            continue
+        try:
+            yield setting.name, setting.kind.parse(text)
+        except ValueError:
+            shown = "(not shown)" if setting.secret else repr(text)
+            mistakes.append(f"{spelled}={shown} cannot be used; allowed: {setting.kind.allowed}")
+
+
+def _given(setting: Setting, environ: Mapping[str, str], flags: Mapping[str, str]) -> tuple[str, str | None]:
+    """How the setting was spelled, and the text that was given for it."""
+    if flags.get(setting.name) is not None:
+        return setting.flag, flags[setting.name].strip()
+    return setting.env, environ.get(setting.env, "").strip() or None
+
+
+def _read_token(
+    environ: Mapping[str, str],
+    flags: Mapping[str, str],
+    read: Callable[[str], str],
+    values: dict[str, Any],
+    mistakes: list[str],
+) -> None:
+    spelled, path = _given(BY_NAME["token_file"], environ, flags)
+    if values.get("token"):
+        mistakes.append(f"{spelled}={path!r} cannot be used together with {BY_NAME['token'].env}; allowed: one of them")
+        return
+    try:
+        values["token"] = BY_NAME["token"].kind.parse(read(path or "").strip())
+    except OSError as error:
+        mistakes.append(f"{spelled}={path!r} cannot be read ({error.strerror}); allowed: the path of a readable file")
+    except ValueError:
+        mistakes.append(f"{spelled}={path!r} holds no usable token; allowed: {BY_NAME['token'].kind.allowed}")
+    else:
+        if not values["token"]:
+            mistakes.append(f"{spelled}={path!r} is empty; allowed: a file with a token in it")
+
+
+def _window(grace_period: float, app_reserve: float, timeout: float | None) -> float:
+    window = grace_period - app_reserve
+    return window if timeout is None else min(window, timeout)
+
+
+def _bend(values: dict[str, Any], warnings: list[str]) -> None:
+    """Make settings that contradict each other fit, and say how."""
+    grace, reserve = values["grace_period"], values["app_reserve"]
+    if reserve >= grace:
+        values["app_reserve"] = grace / 2
+        warnings.append(
+            f"app_reserve {reserve:g}s leaves nothing of the grace period of {grace:g}s: {grace / 2:g}s is used"
+        )
+    window = _window(grace, values["app_reserve"], values["timeout"])
+    settle = values["settle"]
+    if settle >= window:
+        values["settle"] = window / 2
+        warnings.append(f"settle {settle:g}s leaves nothing of the {window:g}s of a drain: {window / 2:g}s is used")
+    if values["token"] and values["callers"] == "all":
+        warnings.append("callers=all has no effect while a token is set: only who sends the token is trusted")
+
+
+def _unknown(environ: Mapping[str, str]) -> Iterable[str]:
+    known = [setting.env for setting in SETTINGS]
+    for name in sorted(environ):
+        if not name.startswith(PREFIX) or name in known:
+            continue
+        if name.startswith((PREFIX + "SERVICE_", PREFIX + "PORT_")):
+            continue  # Made by Kubernetes for a Service named "drainer".
+        nearest = difflib.get_close_matches(name, known, n=1, cutoff=0)
+        yield f"{name} is not a setting and has no effect; the nearest is {nearest[0]}"

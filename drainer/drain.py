@@ -1,0 +1,241 @@
+"""The drain: one machine with five phases, a deadline and an outcome. It is told the time and what was counted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+from drainer.model import Census, Identity
+
+
+class Phase(StrEnum):
+    """Where a drain stands."""
+
+    SERVING = "serving"
+    """No drain."""
+    SETTLING = "settling"
+    """New clients still come from load balancers that do not know yet: zero connections end nothing."""
+    DRAINING = "draining"
+    """Connections leave by themselves; the first confirmed zero ends the drain."""
+    CLOSING = "closing"
+    """Connections are being closed."""
+    DONE = "done"
+    """There is an outcome; the app may be stopped."""
+
+
+TRANSITIONS: Mapping[Phase, frozenset[Phase]] = MappingProxyType(
+    {
+        Phase.SERVING: frozenset({Phase.SETTLING}),
+        Phase.SETTLING: frozenset({Phase.DRAINING, Phase.DONE, Phase.SERVING}),
+        Phase.DRAINING: frozenset({Phase.CLOSING, Phase.DONE, Phase.SERVING}),
+        Phase.CLOSING: frozenset({Phase.DONE, Phase.SERVING}),
+        Phase.DONE: frozenset({Phase.SETTLING, Phase.SERVING}),
+    }
+)
+"""Which phase may follow which; the diagram in docs/how-a-drain-goes.md is drawn from this."""
+
+RUNNING = frozenset({Phase.SETTLING, Phase.DRAINING, Phase.CLOSING})
+"""The phases in which callers are held."""
+
+
+class Result(StrEnum):
+    """The one word for how a drain ended: the same in answer, metric and log."""
+
+    DRAINED = "drained"
+    """All connections left."""
+    DEADLINE = "deadline"
+    """Time was up; some were left, and the app ends them."""
+    RESUMED = "resumed"
+    """The pod lives on: the app was restarted, or somebody asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What a drain has come to. Without idle connections that wake up, at_start + arrived = left + remaining."""
+
+    began_at: float
+    at: float
+    """The moment that the numbers are of."""
+    at_start: int
+    """Live connections in the first census after the beginning."""
+    arrived: int
+    """Connections that came while draining."""
+    left: int
+    remaining: int
+
+    @property
+    def seconds(self) -> float:
+        """How long the drain has taken."""
+        return self.at - self.began_at
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a drain ended."""
+
+    result: Result
+    tally: Tally
+
+
+@dataclass(frozen=True, slots=True)
+class DrainPlan:
+    """Lengths in seconds, and what counts as empty."""
+
+    window: float = 25.0
+    """From the beginning to the deadline: grace period less the app's reserve, or the timeout."""
+    settle: float = 5.0
+    flush: float = 2.0
+    max_remaining: int = 0
+    keep_outcome: float = 60.0
+    """How long a repeated hook is answered with the outcome that there is (the kubelet calls at least once)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Announce:
+    """The phase has changed: everyone who shows or acts on it must know."""
+
+    phase: Phase
+    at: float
+    outcome: Outcome | None = None
+
+
+Action = Announce
+
+
+class Drain:
+    """The machine. Each input returns the actions that follow from it; `wake_at` says when time alone will act."""
+
+    def __init__(self, plan: DrainPlan) -> None:
+        self.plan = plan
+        self.phase = Phase.SERVING
+        self.phase_since = float("-inf")
+        self.outcome: Outcome | None = None
+        """There is one if and only if the phase is DONE."""
+        self.began_at = 0.0
+        self.deadline_at = 0.0
+        self._flush_until: float | None = None
+        self._start: Census | None = None
+        self._latest: Census | None = None
+        self._listeners: frozenset[Identity] | None = None
+
+    def begin(self, now: float) -> list[Action]:
+        """Start a drain, or join the one that runs or has just ended: preStop, SIGTERM and a human may all call it."""
+        if self.is_running() or (self.outcome and now - self.outcome.tally.at <= self.plan.keep_outcome):
+            return []
+        self.outcome = None
+        self.began_at = now
+        self.deadline_at = now + self.plan.window
+        self._start = self._listeners = None
+        self._flush_until = None
+        return [self._enter(Phase.SETTLING, now)]
+
+    def observe(self, census: Census, now: float) -> list[Action]:
+        """Take in what was counted. Only a confirmed census from after the last change of phase can end a drain."""
+        self._latest = census
+        if self.phase is Phase.SERVING or census.taken_at < self.began_at:
+            return []
+        if self._start is None:
+            self._start = census
+        if self._is_restarted(census):
+            return self.resume(now)
+        if self.phase not in (Phase.DRAINING, Phase.CLOSING) or census.taken_at < self.phase_since:
+            return []
+        if census.live > self.plan.max_remaining:
+            self._flush_until = None
+            return []
+        if not census.confirmed:
+            return []
+        if not census.flushing:
+            return self._finish(Result.DRAINED, now)
+        if self._flush_until is None:
+            self._flush_until = now + self.plan.flush
+        return []
+
+    def advance(self, now: float) -> list[Action]:
+        """Let time act: the settle time, the flush time, and before all the deadline."""
+        if not self.is_running():
+            return []
+        if now >= self.deadline_at:
+            return self._finish(Result.DEADLINE, now)
+        if self._flush_until is not None and now >= self._flush_until:
+            return self._finish(Result.DRAINED, now)
+        if self.phase is Phase.SETTLING and now >= self.began_at + self.plan.settle:
+            return [self._enter(Phase.DRAINING, now)]
+        return []
+
+    def resume(self, now: float) -> list[Action]:
+        """Back to SERVING; whoever is held by a running drain is told so."""
+        if self.phase is Phase.SERVING:
+            return []
+        outcome = Outcome(Result.RESUMED, self.so_far(now)) if self.is_running() else None
+        self.outcome = None
+        self._flush_until = None
+        return [self._enter(Phase.SERVING, now, outcome)]
+
+    def conclude(self, now: float) -> list[Action]:
+        """The app listens no more and nothing is left: a running drain need not wait for anybody."""
+        return self._finish(Result.DRAINED, now) if self.is_running() else []
+
+    def wake_at(self) -> float | None:
+        """The one next moment at which `advance` will do something, if no census comes before."""
+        if not self.is_running():
+            return None
+        moments = [self.deadline_at]
+        if self.phase is Phase.SETTLING:
+            moments.append(self.began_at + self.plan.settle)
+        if self._flush_until is not None:
+            moments.append(self._flush_until)
+        return min(moments)
+
+    def is_running(self) -> bool:
+        """Whether there is a drain without an outcome."""
+        return self.phase in RUNNING
+
+    def is_done(self) -> bool:
+        """Whether there is an outcome."""
+        return self.phase is Phase.DONE
+
+    def is_flushing(self) -> bool:
+        """Whether all live connections have left and the last bytes are waited for."""
+        return self._flush_until is not None
+
+    def so_far(self, now: float) -> Tally:
+        """The numbers of the drain as they are now."""
+        start, latest = self._start or self._latest, self._latest
+        if start is None or latest is None:
+            return Tally(self.began_at, now, at_start=0, arrived=0, left=0, remaining=0)
+        arrived = latest.opened - start.opened
+        return Tally(
+            self.began_at,
+            now,
+            at_start=start.live,
+            arrived=arrived,
+            left=max(0, start.live + arrived - latest.live),
+            remaining=latest.live,
+        )
+
+    def _is_restarted(self, census: Census) -> bool:
+        """Whether all listening sockets of the beginning are gone and a new one listens.
+
+        A reload or a pool of SO_REUSEPORT workers changes some while others stay: those that are seen beside one of
+        the beginning belong to the same app, and carry its name on when that one goes.
+        """
+        if self._listeners is None or self._listeners & census.listeners:
+            self._listeners = census.listeners
+            return False
+        self._listeners = frozenset()
+        return bool(census.listeners)
+
+    def _finish(self, result: Result, now: float) -> list[Action]:
+        self.outcome = Outcome(result, self.so_far(now))
+        self._flush_until = None
+        return [self._enter(Phase.DONE, now, self.outcome)]
+
+    def _enter(self, phase: Phase, now: float, outcome: Outcome | None = None) -> Announce:
+        if phase not in TRANSITIONS[self.phase]:
+            raise AssertionError(f"{self.phase} -> {phase} is not in TRANSITIONS")
+        self.phase = phase
+        self.phase_since = now
+        return Announce(phase, now, outcome)

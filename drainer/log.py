@@ -1,0 +1,141 @@
+"""What happened, a line each, on standard error; and never a reason to wait.
+
+Lines go through a bounded queue to a thread of their own: whoever reads standard error may be slow, stuck, or out of
+disk, and the drain must not notice.
+"""
+
+from __future__ import annotations
+
+import collections
+import json
+import logging
+import os
+import sys
+import threading
+import time
+from typing import Any, ClassVar
+
+from drainer.drain import Announce, Phase
+from drainer.status import Status, outcome_as_json
+
+logger = logging.getLogger("drainer")
+
+MAX_QUEUED = 1000
+FLUSH_AT_EXIT = 0.1
+"""Seconds that the last lines get at exit."""
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: time (RFC 3339, UTC), level, message, and the facts of the event."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {"time": _timestamp(record), "level": record.levelname.lower()}
+        line["message"] = record.getMessage()
+        line |= getattr(record, "facts", {})
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)
+
+
+class TextFormatter(logging.Formatter):
+    """For people: time, level, message, key=value."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        facts = "".join(f" {name}={value}" for name, value in getattr(record, "facts", {}).items())
+        line = f"{_timestamp(record)} {record.levelname:<7} {record.getMessage()}{facts}"
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+def _timestamp(record: logging.LogRecord) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z"
+
+
+class PatientHandler(logging.Handler):
+    """Hands lines to a thread that writes them; when it is stuck, the oldest lines go and are counted."""
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__()
+        self._descriptor = descriptor
+        self._lines: collections.deque[str] = collections.deque(maxlen=MAX_QUEUED)
+        self._wake = threading.Event()
+        self._idle = threading.Event()
+        self._idle.set()
+        self.lost = 0
+        threading.Thread(target=self._write, name="log", daemon=True).start()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            line = self.format(record)
+        except Exception:  # noqa: BLE001 - a line that cannot be written must not end what it tells of
+            self.handleError(record)
+            return
+        self.lost += len(self._lines) == MAX_QUEUED
+        self._idle.clear()
+        self._lines.append(line + "\n")
+        self._wake.set()
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 - logging's
+        """Count it: logging's own way would write to the very place that may be stuck."""
+        self.lost += 1
+
+    def flush_at_exit(self) -> None:
+        """Give the last lines a moment."""
+        self._idle.wait(FLUSH_AT_EXIT)
+
+    def _write(self) -> None:
+        while True:
+            self._wake.wait()
+            self._wake.clear()
+            while self._lines:
+                text = self._lines.popleft().encode(errors="backslashreplace")
+                try:
+                    while text:
+                        text = text[os.write(self._descriptor, text) :]
+                except OSError:
+                    self.lost += 1
+            self._idle.set()
+
+
+def set_up(level: str, form: str) -> PatientHandler:
+    """Log to standard error in `form` (json or text) from `level` on."""
+    handler = PatientHandler(sys.stderr.fileno())
+    handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    logger.setLevel(level.upper())
+    # What a stranger sends must not fill the log: aiohttp reports every bad request as an error with a traceback.
+    logging.getLogger("aiohttp").setLevel(logging.CRITICAL)
+    return handler
+
+
+class LogObserver:
+    """An `agent.Observer` that logs."""
+
+    _LEVELS: ClassVar[dict[str, int]] = {"deadline": logging.WARNING}
+
+    def announced(self, announce: Announce, status: Status) -> None:
+        """One line for each change of phase, with the numbers."""
+        facts: dict[str, Any] = {"phase": announce.phase, "ready": status.ready}
+        if announce.outcome is not None:
+            facts |= outcome_as_json(announce.outcome)
+        elif announce.phase is Phase.SETTLING and status.drain is not None:
+            # Not the connections: the census that the drain starts from is yet to come.
+            facts["deadline_in_seconds"] = round(status.drain.deadline_at - status.at, 3)
+        else:
+            facts["connections"] = status.census.live
+        word = announce.outcome.result if announce.outcome else announce.phase
+        logger.log(self._LEVELS.get(word, logging.INFO), _SENTENCES[word], extra={"facts": facts})
+
+    def warned(self, warning: str) -> None:
+        """One line."""
+        logger.warning(warning)
+
+
+_SENTENCES = {
+    "serving": "serving again",
+    "settling": "the drain begins: new clients are still served",
+    "draining": "waiting for the connections to leave",
+    "closing": "closing the connections that are left",
+    "drained": "drained: all connections have left",
+    "deadline": "the deadline has come with connections left",
+    "resumed": "resumed: the pod lives on",
+}

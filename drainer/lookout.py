@@ -1,0 +1,196 @@
+"""Keeps counting: when a census is due, what it may cost, who waits for one, and the kernel's word of closes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from enum import Enum, auto
+from typing import Protocol
+
+from drainer.errors import SocketTableError, WireError
+from drainer.model import Census, CensusError, Dump, Histogram
+from drainer.tracker import Tracker
+
+SECONDS_BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+
+MAX_AGE = 5.0
+"""Seconds: nobody who reads is given an older census."""
+MAX_READ_WAIT = 5.0
+"""Seconds that a reader waits for it before it is given what there is."""
+
+
+class SocketWatch(Protocol):
+    """The kernel's word of closes."""
+
+    def fileno(self) -> int: ...
+    def read(self) -> list[tuple[int, int]]: ...
+    def close(self) -> None: ...
+
+
+class SocketTable(Protocol):
+    """Where dumps come from; may raise SocketTableError."""
+
+    async def dump(self, confirm_at: int | None = None, *, tally_ignored: bool = False) -> Dump: ...
+    def watch(self) -> SocketWatch: ...
+
+
+class Pace(Enum):
+    """How closely the connections are followed."""
+
+    REST = auto()
+    """Each `interval`, at most 0.5 % of a core."""
+    PASSIVE = auto()
+    """As at rest, but empty dumps are confirmed: a stranger waits."""
+    DRAIN = auto()
+    """Notifications and a census each second, or one every 200 ms; at most 10 % of a core."""
+
+
+_REST_SHARE, _DRAIN_SHARE, _KICKED_SHARE = 0.005, 0.1, 0.5
+_NOTIFIED_GAP, _UNNOTIFIED_GAP, _FLUSH_GAP = 1.0, 0.2, 0.05
+
+
+class Lookout:
+    """Takes the censuses and hands each to `on_census`, as it does the numbers after closes the kernel reports."""
+
+    def __init__(
+        self,
+        table: SocketTable,
+        tracker: Tracker,
+        *,
+        interval: float,
+        max_remaining: int,
+        on_census: Callable[[Census], None],
+        on_error: Callable[[Exception], None],
+    ) -> None:
+        self._table = table
+        self._tracker = tracker
+        self._interval = interval
+        self._max_remaining = max_remaining
+        self._on_census = on_census
+        self._on_error = on_error
+        self._pace = Pace.REST
+        self._watch: SocketWatch | None = None
+        self._kicked = asyncio.Event()
+        self._readers: list[asyncio.Future[None]] = []
+        self._cost = 0.0
+        self._ended_at = float("-inf")
+        self._tallied_at = float("-inf")
+        self.census = tracker.census(0.0)
+        """The latest; its taken_at is 0 before the first."""
+        self.seconds = Histogram(SECONDS_BOUNDS)
+        self.errors = dict.fromkeys(CensusError, 0)
+
+    @property
+    def ages(self) -> Histogram:
+        """Ages of the connections that left."""
+        return self._tracker.ages
+
+    @property
+    def is_notified(self) -> bool:
+        """Whether the kernel reports closes now."""
+        return self._watch is not None
+
+    def follow(self, pace: Pace) -> None:
+        """Count at `pace` from the next census on."""
+        self._pace = pace
+        if pace is not Pace.DRAIN:
+            self.close()
+        elif self._watch is None:
+            with contextlib.suppress(SocketTableError):
+                self._watch = self._table.watch()
+                asyncio.get_running_loop().add_reader(self._watch.fileno(), self._on_readable)
+
+    def kick(self) -> None:
+        """A census is due now."""
+        self._kicked.set()
+
+    def close(self) -> None:
+        """Stop listening to the kernel."""
+        if self._watch is not None:
+            asyncio.get_running_loop().remove_reader(self._watch.fileno())
+            self._watch.close()
+            self._watch = None
+
+    async def fresh(self) -> None:
+        """Wait until there is a census of at most MAX_AGE, taking one if need be; all who wait share it."""
+        if self._is_fresh():
+            return
+        reader = asyncio.get_running_loop().create_future()
+        self._readers.append(reader)
+        self.kick()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(reader, MAX_READ_WAIT)
+
+    def _is_fresh(self) -> bool:
+        return min(self.census.taken_at, self._tallied_at) >= asyncio.get_running_loop().time() - MAX_AGE
+
+    async def run(self) -> None:
+        """Take a census whenever one is due, until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._kicked.wait(), max(0.0, self._ended_at + self._gap() - loop.time()))
+            # Not even a kick may let counting take more than half a core.
+            await asyncio.sleep(max(0.0, self._ended_at + self._cost / _KICKED_SHARE - loop.time()))  # noqa: TID251
+            self._kicked.clear()
+            await self._take()
+
+    def _gap(self) -> float:
+        """Seconds from the end of one census to the beginning of the next."""
+        if self._pace is not Pace.DRAIN:
+            return max(self._interval, self._cost / _REST_SHARE)
+        gap = min(self._interval, _NOTIFIED_GAP) if self._watch else _UNNOTIFIED_GAP
+        if self.census.flushing and self.census.live <= self._max_remaining:
+            gap = _FLUSH_GAP
+        return max(gap, self._cost / _DRAIN_SHARE)
+
+    async def _take(self) -> None:
+        loop = asyncio.get_running_loop()
+        asked = len(self._readers)
+        confirm_at = None if self._pace is Pace.REST else self._max_remaining
+        began_at = loop.time()
+        try:
+            dump = await self._table.dump(confirm_at, tally_ignored=asked > 0)
+            spent = time.thread_time()
+            self._tracker.observe(dump)
+            self.census = self._tracker.census(loop.time())
+            self._cost = dump.cost + time.thread_time() - spent
+            if dump.ignored is not None:
+                self._tallied_at = dump.taken_at
+            self.seconds.observe(loop.time() - began_at)
+            self._on_census(self.census)
+        except Exception as error:  # noqa: BLE001 - counting must go on, whatever one census met
+            self._failed(error)
+        self._ended_at = loop.time()
+        # Who came in the middle is content with this one too, unless it failed or made no tally.
+        answered = len(self._readers) if self._is_fresh() else asked
+        for reader in self._readers[:answered]:
+            if not reader.done():
+                reader.set_result(None)
+        del self._readers[:answered]
+
+    def _failed(self, error: Exception, reason: CensusError | None = None) -> None:
+        if reason is None:
+            reason = CensusError.KERNEL if isinstance(error, SocketTableError) else CensusError.OTHER
+            reason = CensusError.WIRE if isinstance(error, WireError) else reason
+        self.errors[reason] += 1
+        self._on_error(error)
+
+    def _on_readable(self) -> None:
+        """The kernel reports closes: take them off, and look again when that was the last."""
+        assert self._watch is not None  # noqa: S101 - for the type checker; the reader is removed with the watch
+        now = asyncio.get_running_loop().time()
+        try:
+            gone = self._watch.read()
+        except SocketTableError as error:
+            self._failed(error, CensusError.LOST)
+            self.kick()
+            return
+        for port, cookie in gone:
+            self._tracker.depart(port, cookie, now)
+        self.census = self._tracker.census(now)
+        if self.census.live <= self._max_remaining:
+            self.kick()
+        self._on_census(self.census)

@@ -1,0 +1,136 @@
+"""Prometheus and OpenMetrics, computed at scrape from one Status."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from prometheus_client import ProcessCollector
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+
+from drainer import __version__
+from drainer.callers import Trust
+from drainer.drain import Phase, Result
+from drainer.model import CensusError, Histogram, PortCount, Reason, Source
+from drainer.status import Status
+
+
+class _Scrape:
+    """What prometheus_client's encoders ask of a registry: every series, from the first scrape on."""
+
+    _process = ProcessCollector(registry=None)
+
+    def __init__(self, status: Status, wall: float) -> None:
+        self._status = status
+        self._wall = wall
+
+    def collect(self) -> Iterator[Metric]:
+        yield from _connections(self._status)
+        yield from _drain(self._status, self._wall)
+        yield from _counting(self._status, self._wall)
+        yield _labelled(
+            GaugeMetricFamily("drainer_build_info", "The version that runs.", labels=["version", "python"]),
+            [((__version__, platform.python_version()), 1)],
+        )
+        yield from self._process.collect()
+
+
+def render(status: Status, accept: str, wall: float) -> tuple[bytes, str]:
+    """(body, content type) for the Accept header; `wall` is the Unix time that `status.at` stands for."""
+    encode, content_type = choose_encoder(accept)
+    return encode(_Scrape(status, wall)), content_type
+
+
+def _connections(status: Status) -> Iterator[Metric]:
+    ports = status.census.ports
+    serving = status.serving
+
+    def by_port(value: Callable[[PortCount], float]) -> list[tuple[tuple[str, ...], float]]:
+        return [((str(port),), value(count)) for port, count in ports.items()]
+
+    yield _labelled(
+        GaugeMetricFamily("drainer_connections", "Live client connections on the app's port.", labels=["port"]),
+        by_port(lambda count: count.shown),
+    )
+    yield _labelled(
+        GaugeMetricFamily(
+            "drainer_connections_serving",
+            "The same, and 0 while the pod drains: for autoscaling by a sum over pods.",
+            labels=["port"],
+        ),
+        by_port(lambda count: count.shown if serving else 0),
+    )
+    yield _labelled(
+        GaugeMetricFamily(
+            "drainer_connections_excluded", "Sockets on the app's port that are not counted.", labels=["port", "reason"]
+        ),
+        [((str(port), reason), count.excluded.get(reason, 0)) for port, count in ports.items() for reason in Reason],
+    )
+    yield _labelled(
+        CounterMetricFamily("drainer_connections_opened", "Connections seen, at least by one census.", labels=["port"]),
+        by_port(lambda count: count.opened),
+    )
+    yield _labelled(
+        CounterMetricFamily("drainer_connections_closed", "Connections seen that have left.", labels=["port"]),
+        by_port(lambda count: count.closed),
+    )
+    yield _histogram(
+        "drainer_connection_age_seconds",
+        "Age of the connections that left, since a census first saw them.",
+        status.ages,
+    )
+
+
+def _drain(status: Status, wall: float) -> Iterator[Metric]:
+    yield _labelled(
+        GaugeMetricFamily("drainer_phase", "1 for the phase the agent is in.", labels=["phase"]),
+        [((phase,), float(phase is status.phase)) for phase in Phase],
+    )
+    yield GaugeMetricFamily(
+        "drainer_draining", "1 from the beginning of a drain until the pod serves again.", float(not status.serving)
+    )
+    deadline = 0.0 if status.drain is None else wall + status.drain.deadline_at - status.at
+    yield GaugeMetricFamily(
+        "drainer_drain_deadline_timestamp_seconds",
+        "When the running drain ends at the latest; 0 without one.",
+        deadline,
+    )
+    yield _counter("drainer_drains", "Drains by how they ended.", "outcome", status.drains, Result)
+    yield _histogram("drainer_drain_duration_seconds", "How long drains took.", status.drain_seconds)
+    yield _counter("drainer_callers", "Calls of /drain and /resume by trust.", "trust", status.calls, Trust)
+
+
+def _counting(status: Status, wall: float) -> Iterator[Metric]:
+    yield _histogram("drainer_census_duration_seconds", "How long a census took.", status.census_seconds)
+    yield _counter(
+        "drainer_census_errors",
+        "Censuses that failed or had to be repeated.",
+        "reason",
+        status.census_errors,
+        CensusError,
+    )
+    age = status.at - status.census.taken_at
+    yield GaugeMetricFamily("drainer_census_timestamp_seconds", "When the latest census was taken.", wall - age)
+    yield _labelled(
+        GaugeMetricFamily("drainer_socket_source", "1 for the source of the socket table in use.", labels=["source"]),
+        [((source,), float(source is status.census.source)) for source in Source],
+    )
+
+
+def _labelled(family: Any, samples: Iterable[tuple[tuple[str, ...], float]]) -> Metric:
+    for labels, value in samples:
+        family.add_metric(labels, value)
+    result: Metric = family
+    return result
+
+
+def _counter(name: str, text: str, label: str, values: Mapping[Any, int], words: Iterable[str]) -> Metric:
+    return _labelled(
+        CounterMetricFamily(name, text, labels=[label]), [((word,), values.get(word, 0)) for word in words]
+    )
+
+
+def _histogram(name: str, text: str, histogram: Histogram) -> Metric:
+    return HistogramMetricFamily(name, text, buckets=histogram.cumulative(), sum_value=histogram.total)

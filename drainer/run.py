@@ -1,0 +1,110 @@
+"""The composition root of `drainer run`: builds the parts from a Config, and joins them. Nothing else imports all."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import resource
+import signal
+import socket
+import struct
+from collections.abc import Iterable
+from pathlib import Path
+
+from drainer import __version__, metrics
+from drainer.agent import Agent, Container, Policy
+from drainer.callers import Callers
+from drainer.config import Config
+from drainer.log import LogObserver, logger, set_up
+from drainer.sockets.table import CensusThread, SocketTable
+from drainer.status import Readiness
+from drainer.web import Server, listen
+
+DESCRIPTOR_RESERVE = 64
+"""Descriptors kept back from HTTP connections, for counting and logging."""
+
+
+def run(config: Config, early: list[int]) -> None:
+    """Serve until SIGTERM has had its effect. `early` holds the signals that came before there was a loop.
+
+    Raises StartError.
+    """
+    handler = set_up(config.log_level, config.log_format)
+    try:
+        # Before anything else is built: a taken port should be said at once.
+        asyncio.run(_serve(config, early, listen(config.host, config.port)))
+    finally:
+        handler.flush_at_exit()
+
+
+async def _serve(config: Config, early: list[int], listener: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    table = SocketTable(config.app_ports, config.ignore_peers, config.idle_after, loop.time)
+    agent = Agent(
+        CensusThread(table),
+        ports=config.app_ports,
+        plan=config.plan(),
+        callers=Callers(config.caller_policy(default_gateways())),
+        policy=Policy(
+            readiness=Readiness(config.readiness),
+            container=Container(config.container),
+            interval=config.interval,
+            min_age=config.min_age,
+        ),
+        observers=[LogObserver()],
+    )
+    server = Server(agent, metrics.render, connection_limit=raise_descriptor_limit() - DESCRIPTOR_RESERVE)
+    for warning in config.warnings:
+        logger.warning(warning)
+    stopping = asyncio.create_task(agent.run())
+
+    def terminate(number: int) -> None:
+        logger.info("asked to go", extra={"facts": {"signal": signal.Signals(number).name}})
+        agent.terminate()
+
+    for catchable in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(catchable, terminate, catchable)
+    await server.start(listener)
+    facts = {"version": __version__, "listening": listener.getsockname()[:2], "settings": config.shown()}
+    logger.info("watching", extra={"facts": facts})
+    for number in early:
+        terminate(number)
+    await stopping
+    await server.stop()
+    logger.info("gone")
+
+
+def raise_descriptor_limit() -> int:
+    """Raise the soft limit of open descriptors to the hard one; returns what holds now."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        soft = hard
+    return soft
+
+
+_IPV4_ROUTES, _IPV6_ROUTES = Path("/proc/net/route"), Path("/proc/net/ipv6_route")
+_RTF_GATEWAY = 0x2
+
+
+def default_gateways(ipv4: Path = _IPV4_ROUTES, ipv6: Path = _IPV6_ROUTES) -> list[str]:
+    """The gateways of the default routes of this network namespace (formats: net/ipv4/fib_trie.c, net/ipv6/route.c)."""
+    gateways: set[str] = set()
+    for line in _lines(ipv4):
+        # Iface Destination Gateway Flags RefCnt Use Metric Mask ...; numbers as the machine stores them.
+        fields = line.split()
+        if len(fields) > 7 and fields[1] == fields[7] == "00000000" and int(fields[3], 16) & _RTF_GATEWAY:  # noqa: PLR2004
+            gateways.add(socket.inet_ntop(socket.AF_INET, struct.pack("=I", int(fields[2], 16))))
+    for line in _lines(ipv6):
+        # destination length source length next-hop metric refcount use flags device
+        fields = line.split()
+        if len(fields) > 8 and fields[1] == "00" and int(fields[8], 16) & _RTF_GATEWAY:  # noqa: PLR2004
+            gateways.add(socket.inet_ntop(socket.AF_INET6, bytes.fromhex(fields[4])))
+    return sorted(gateways)
+
+
+def _lines(path: Path) -> Iterable[str]:
+    try:
+        return path.read_text().splitlines()
+    except OSError:
+        return []

@@ -1,0 +1,1 @@
+"""The kernel's socket table: the only place that knows netlink and /proc."""

@@ -1,0 +1,258 @@
+"""What the agent serves: one port, six paths. HTTP/1.1, one request for each connection.
+
+=====================  ==========================================================================================
+GET or POST /drain     the preStop hook: holds the whole answer back until there is an outcome
+GET /readyz            200, or 503 with the phase as the reason
+GET /livez             200 while the event loop runs
+GET /metrics           Prometheus or OpenMetrics
+GET /status            JSON
+POST /resume           back to serving
+=====================  ==========================================================================================
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import functools
+import json
+import os
+import socket
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from aiohttp import web
+
+from drainer import __version__
+from drainer.agent import Answer
+from drainer.drain import Phase
+from drainer.errors import StartError
+from drainer.status import Status, outcome_as_json
+
+HEADER_TIMEOUT = 10.0
+"""Seconds from connecting to a complete request; aiohttp alone would wait for ever."""
+BACKLOG = 1024
+SHUTDOWN_TIMEOUT = 0.15
+"""Seconds that answers get to be written when the agent exits."""
+
+Render = Callable[[Status, str, float], tuple[bytes, str]]
+
+
+class Agent(Protocol):
+    """What the views need of an agent."""
+
+    async def drain(self, peer: str, headers: Mapping[str, str]) -> Answer: ...
+    def resume(self, peer: str, headers: Mapping[str, str]) -> bool | None: ...
+    def probed(self, peer: str) -> tuple[bool, Phase]: ...
+    async def fresh_status(self) -> Status: ...
+
+
+class Gate:
+    """Stands before aiohttp: gives a connection HEADER_TIMEOUT for its request, and bounds their number.
+
+    When there are `limit` connections, a new one takes the place of the oldest that has not sent a request yet, and
+    is turned away if all have: a stranger who only connects cannot use up the descriptors.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._silent: dict[asyncio.BaseTransport, asyncio.TimerHandle] = {}
+        self._open = 0
+
+    def guard(self, inner: asyncio.Protocol) -> asyncio.Protocol:
+        """A protocol that is `inner`, watched."""
+        return _Guarded(self, inner)
+
+    def opened(self, transport: asyncio.Transport) -> None:
+        """A connection is there."""
+        self._open += 1
+        if self._open > self._limit:
+            oldest = next(iter(self._silent), transport)
+            self.spoke(oldest)
+            _abort(oldest)
+        if not transport.is_closing():
+            loop = asyncio.get_running_loop()
+            self._silent[transport] = loop.call_later(HEADER_TIMEOUT, transport.abort)
+
+    def spoke(self, transport: asyncio.BaseTransport | None) -> None:
+        """A connection has sent a complete request, or is gone."""
+        timer = self._silent.pop(transport, None) if transport is not None else None
+        if timer is not None:
+            timer.cancel()
+
+    def closed(self, transport: asyncio.BaseTransport) -> None:
+        """A connection is gone."""
+        self.spoke(transport)
+        self._open -= 1
+
+
+def _abort(transport: asyncio.BaseTransport) -> None:
+    if isinstance(transport, asyncio.Transport):
+        transport.abort()
+
+
+class _Guarded(asyncio.Protocol):
+    """Passes everything on to the protocol inside."""
+
+    def __init__(self, gate: Gate, inner: asyncio.Protocol) -> None:
+        self._gate = gate
+        self._inner = inner
+        self._transport: asyncio.BaseTransport | None = None
+
+    def data_received(self, data: bytes) -> None:
+        self._inner.data_received(data)
+
+    def eof_received(self) -> bool | None:
+        return self._inner.eof_received()
+
+    def pause_writing(self) -> None:
+        self._inner.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._inner.resume_writing()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+        self._inner.connection_made(transport)
+        if isinstance(transport, asyncio.Transport):
+            self._gate.opened(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._transport is not None:
+            self._gate.closed(self._transport)
+        self._inner.connection_lost(exc)
+
+
+class Server:
+    """The HTTP server; `start` binds, `stop` lets the last answers out."""
+
+    def __init__(self, agent: Agent, render: Render, *, connection_limit: int) -> None:
+        self._agent = agent
+        self._render = render
+        self._gate = Gate(connection_limit)
+        self._runner: web.AppRunner | None = None
+        self._server: asyncio.Server | None = None
+
+    async def start(self, listener: socket.socket) -> None:
+        """Serve on a bound socket."""
+        app = web.Application(client_max_size=16384)
+        app.router.add_route("GET", "/drain", self._serve(self._drain))
+        app.router.add_route("POST", "/drain", self._serve(self._drain))
+        app.router.add_route("GET", "/readyz", self._serve(self._readyz))
+        app.router.add_route("GET", "/livez", self._serve(self._livez))
+        app.router.add_route("GET", "/metrics", self._serve(self._metrics))
+        app.router.add_route("GET", "/status", self._serve(self._status))
+        app.router.add_route("POST", "/resume", self._serve(self._resume))
+        # A caller that hangs up must free its place, so its handler is cancelled.
+        self._runner = web.AppRunner(
+            app, access_log=None, handler_cancellation=True, lingering_time=0.0, shutdown_timeout=SHUTDOWN_TIMEOUT
+        )
+        await self._runner.setup()
+        inner = self._runner.server
+        assert inner is not None  # noqa: S101 - setup() makes it; for the type checker
+        self._server = await asyncio.get_running_loop().create_server(
+            lambda: self._gate.guard(inner()), sock=listener, backlog=BACKLOG
+        )
+
+    async def stop(self) -> None:
+        """No new connections; what has its answer gets it written."""
+        if self._server is not None:
+            self._server.close()
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    def _serve(self, handler: Callable[[web.Request, str], Any]) -> Callable[[web.Request], Any]:
+        @functools.wraps(handler)
+        async def handle(request: web.Request) -> web.Response:
+            self._gate.spoke(request.transport)
+            peer = request.transport.get_extra_info("peername") if request.transport is not None else None
+            response: web.Response = await handler(request, peer[0] if peer else "")
+            # The kubelet keeps a hook's connection open for ever unless it is told not to.
+            response.force_close()
+            response.headers["Server"] = f"drainer/{__version__}"
+            response.headers["Cache-Control"] = "no-store"
+            return response
+
+        return handle
+
+    async def _drain(self, request: web.Request, peer: str) -> web.Response:
+        answer = await self._agent.drain(peer, request.headers)
+        return _json(answer_as_json(answer))
+
+    async def _readyz(self, _: web.Request, peer: str) -> web.Response:
+        ready, phase = self._agent.probed(peer)
+        return web.Response(text="ready\n") if ready else web.Response(text=f"{phase}\n", status=503)
+
+    async def _livez(self, _: web.Request, _peer: str) -> web.Response:
+        return web.Response(text="alive\n")
+
+    async def _metrics(self, request: web.Request, _: str) -> web.Response:
+        status = await self._agent.fresh_status()
+        body, content_type = self._render(status, request.headers.get("Accept", ""), _wall())
+        return web.Response(body=body, headers={"Content-Type": content_type})
+
+    async def _status(self, _: web.Request, _peer: str) -> web.Response:
+        status = await self._agent.fresh_status()
+        return _json({"version": __version__, **status.as_json(_wall())})
+
+    async def _resume(self, request: web.Request, peer: str) -> web.Response:
+        resumed = self._agent.resume(peer, request.headers)
+        if resumed is None:
+            return _json({"resumed": False, "reason": "this caller may not resume"}, 403)
+        if not resumed:
+            return _json({"resumed": False, "reason": "there is no drain to resume from"}, 409)
+        return _json({"resumed": True})
+
+
+def _wall() -> float:
+    """Unix time, for people and Prometheus; no decision rests on it."""
+    return time.time()  # noqa: TID251
+
+
+def answer_as_json(answer: Answer) -> dict[str, Any]:
+    """What a caller of /drain reads; the kubelet reads none of it."""
+    if answer.outcome is None:
+        return {"outcome": None, "effect": answer.effect, "reason": "answered early, to make room or to stop"}
+    return {**outcome_as_json(answer.outcome), "effect": answer.effect}
+
+
+def _json(value: dict[str, Any], status: int = 200) -> web.Response:
+    return web.Response(
+        text=json.dumps(value, indent=2) + "\n", status=status, headers={"Content-Type": "application/json"}
+    )
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound socket: on all addresses of both families where `host` is empty and there is IPv6.
+
+    Raises StartError that names address and port.
+    """
+    attempts = [(socket.AF_INET6, "::"), (socket.AF_INET, "0.0.0.0")]  # noqa: S104 - the kubelet calls the pod's address
+    if host:
+        attempts = [(socket.AF_INET6 if ":" in host else socket.AF_INET, host)]
+    for family, address in attempts:
+        try:
+            return _bind(family, address, port)
+        except OSError as error:
+            no_ipv6 = error.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL) and (family, address) != attempts[-1]
+            if not no_ipv6:
+                raise StartError(
+                    f"DRAINER_HOST={host!r}, DRAINER_PORT={port}: cannot listen there "
+                    f"({os.strerror(error.errno or 0)}); allowed: a free port on an address of this pod"
+                ) from error
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _bind(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
+    listener = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            # IPv4 too on "::", whatever net.ipv6.bindv6only says.
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(address != "::"))
+        listener.bind((address, port))
+    except OSError:
+        listener.close()
+        raise
+    return listener
