@@ -265,7 +265,7 @@ class Agent:
         self._exit.set()
 
     def _failed_to_count(self, error: Exception) -> None:
-        text = f"a census failed: {str(error) or type(error).__name__}"
+        text = f"counting is impaired: {str(error) or type(error).__name__}"
         if text != self._last_error:
             self._last_error = text
             self._tell(lambda observer: observer.warned(text))

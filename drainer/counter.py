@@ -23,7 +23,8 @@ HALF_CLOSED_AFTER = 10.0
 """Seconds in CLOSE_WAIT after which the client has long finished and the app leaks the socket."""
 
 _NAMES = {state.value: state.name for state in TcpState}
-_SELECT = {state: bytes(int(code == state) for code in range(256)) for state in range(256)}
+_SELECT = [bytes(code) + b"\1" + bytes(255 - code) for code in range(256)]
+"""For each state the translation that leaves 1 for it and 0 for all others."""
 
 
 class Counter:

@@ -98,8 +98,11 @@ class Lookout:
         if pace is not Pace.DRAIN:
             self.close()
         elif self._watch is None:
-            with contextlib.suppress(SocketTableError):
+            try:
                 self._watch = self._table.watch()
+            except SocketTableError as error:
+                self._on_error(error)
+            else:
                 asyncio.get_running_loop().add_reader(self._watch.fileno(), self._on_readable)
 
     def kick(self) -> None:

@@ -76,6 +76,7 @@ class CensusError(StrEnum):
     LOST = "lost"
     """Notifications of closes were lost in a flood; a census made up for them."""
     OTHER = "other"
+    """Anything else: a bug, or the machine."""
 
 
 class Rows(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import threading
 import time
@@ -95,7 +96,8 @@ class CensusThread:
                 dump = self._table.dump(confirm_at, tally_ignored=tally_ignored)
             except BaseException as caught:  # noqa: BLE001 - whatever it is belongs to the one who asked
                 error = caught
-            loop.call_soon_threadsafe(settle, dump, error)
+            with contextlib.suppress(RuntimeError):  # The loop is closed: the agent has gone in the meantime.
+                loop.call_soon_threadsafe(settle, dump, error)
 
         self._jobs.put(job)
         return await result

@@ -1,0 +1,158 @@
+"""Writes the parts of docs/*.md that are made from code, between their markers. `--check` only compares.
+
+A part begins with `<!-- generated: NAME -->` and ends with `<!-- end -->`.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from drainer.callers import Trust
+from drainer.cli import Exit
+from drainer.drain import TRANSITIONS, Drain, DrainPlan, Phase, Result
+from drainer.lookout import SECONDS_BOUNDS
+from drainer.metrics import render
+from drainer.model import CensusError, Histogram, Reason
+from drainer.settings import SETTINGS
+from drainer.status import Status
+from drainer.tracker import Tracker
+
+DOCS = Path(__file__).parent
+_PART = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+_WHY = {
+    (Phase.SERVING, Phase.SETTLING): "begin",
+    (Phase.SETTLING, Phase.DRAINING): "settle is over",
+    (Phase.SETTLING, Phase.DONE): "deadline",
+    (Phase.DRAINING, Phase.CLOSING): "there are closers",
+    (Phase.DRAINING, Phase.DONE): "drained, or deadline",
+    (Phase.CLOSING, Phase.DONE): "drained, or deadline",
+    (Phase.DONE, Phase.SETTLING): "begin, 60 s later",
+}
+
+
+def diagram() -> str:
+    """The phases as a Mermaid state diagram, drawn from the transition table."""
+    lines = ["```mermaid", "stateDiagram-v2", "    [*] --> serving"]
+    for phase in Phase:
+        for following in Phase:
+            if following in TRANSITIONS[phase]:
+                why = _WHY.get((phase, following), "resume")
+                lines.append(f"    {phase} --> {following}: {why}")
+    return "\n".join([*lines, "```"])
+
+
+def settings() -> str:
+    """The reference of settings."""
+    lines = ["| variable and flag | default | what it is, and why this default |", "| --- | --- | --- |"]
+    for setting in SETTINGS:
+        default = "required" if setting.default is None else f"`{setting.default}`" if setting.default else "none"
+        text = f"{setting.help} *{setting.why}* Allowed: {setting.kind.allowed}."
+        lines.append(f"| `{setting.env}` <br> `{setting.flag}` | {default} | {text} |")
+    return "\n".join(lines)
+
+
+def words() -> str:
+    """The words of the public interface with their meaning, from the docstrings of the enumerations."""
+    parts = []
+    for title, words in (
+        ("Phases", Phase),
+        ("Outcomes", Result),
+        ("Reasons for which a socket is left out", Reason),
+        ("Trust of a caller", Trust),
+        ("Census errors", CensusError),
+    ):
+        meanings = _docstrings(words.__module__, words.__name__)
+        parts += [f"**{title}**", "", *(f"- `{word.value}`: {meanings.get(word.name, '')}" for word in words), ""]
+    return "\n".join(parts).rstrip()
+
+
+def _docstrings(module: str, name: str) -> Mapping[str, str]:
+    """The string after each member of an enumeration."""
+    source = Path(sys.modules[module].__file__ or "").read_text(encoding="utf-8")
+    body = re.search(rf"class {name}\(StrEnum\):\n(.*?)\n\n\n", source, re.DOTALL)
+    found = re.findall(r'^    (\w+) = [^\n]*\n    """(.*?)"""', body[1] if body else "", re.MULTILINE | re.DOTALL)
+    return {member: " ".join(text.split()) for member, text in found}
+
+
+def metrics() -> str:
+    """Every metric family with its type, labels and help."""
+    status = _empty_status()
+    text = render(status, "", 0.0)[0].decode()
+    lines = ["| metric | type | labels | what it is |", "| --- | --- | --- | --- |"]
+    for name, kind in re.findall(r"^# TYPE (drainer_\w+) (\w+)$", text, re.MULTILINE):
+        help_text = re.search(rf"^# HELP {name} (.*)$", text, re.MULTILINE)
+        labels = re.search(rf"^{name}{{(.*?)}}", text, re.MULTILINE)
+        names = re.findall(r'(\w+)="', labels[1]) if labels else []
+        lines.append(
+            f"| `{name}` | {kind} | {', '.join(f'`{label}`' for label in names) or '-'} | "
+            f"{help_text[1] if help_text else ''} |"
+        )
+    return "\n".join(lines)
+
+
+def _empty_status() -> Status:
+    drain = Drain(DrainPlan())
+    return Status(
+        at=0.0,
+        phase=drain.phase,
+        ready=True,
+        census=Tracker([8080]).census(0.0),
+        drain=None,
+        last_outcome=None,
+        held=0,
+        passive=0,
+        drains={},
+        drain_seconds=Histogram(SECONDS_BOUNDS),
+        calls={},
+        ages=Histogram(SECONDS_BOUNDS),
+        census_seconds=Histogram(SECONDS_BOUNDS),
+        census_errors={},
+        notified=False,
+    )
+
+
+def exits() -> str:
+    """Exit codes."""
+    meanings = {
+        Exit.OK: "all went well",
+        Exit.FAILURE: "it could not be done: the port is taken, the socket table cannot be read",
+        Exit.USAGE: "settings or arguments cannot be used; nothing was started",
+    }
+    return "\n".join(f"- `{code.value}`: {meanings[code]}" for code in Exit)
+
+
+PARTS: Mapping[str, Callable[[], str]] = {
+    "diagram": diagram,
+    "settings": settings,
+    "words": words,
+    "metrics": metrics,
+    "exits": exits,
+}
+
+
+def generated(text: str) -> str:
+    """`text` with all its parts made anew. Raises KeyError for a part that nothing makes."""
+    return _PART.sub(lambda match: match[1] + PARTS[match[2]]() + "\n" + match[3], text)
+
+
+def main(arguments: list[str]) -> int:
+    """Write, or with `--check` say which files are stale."""
+    stale = 0
+    for path in sorted(DOCS.glob("*.md")):
+        text = path.read_text(encoding="utf-8")
+        fresh = generated(text)
+        if fresh != text:
+            stale += 1
+            if "--check" in arguments:
+                sys.stderr.write(f"{path.name} is stale: run `make docs`\n")
+            else:
+                path.write_text(fresh, encoding="utf-8")
+    return int("--check" in arguments and stale > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
