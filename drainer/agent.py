@@ -245,11 +245,14 @@ class Agent:
     def _counted(self, census: Census) -> None:
         for driver in (self._driver, *self._passive.values()):
             driver.observe(census)
-        if self._terminated_at is not None and census.taken_at >= self._terminated_at and census.confirmed:
+        if self._terminated_at is not None and census.taken_at >= self._terminated_at:
             self._maybe_leave(census)
 
     def _maybe_leave(self, census: Census) -> None:
         """Asked to go: is there anything left to stay for?"""
+        # Only what looks empty is taken twice: with live connections a census is never confirmed.
+        if not census.confirmed and not census.live:
+            return
         app_is_gone = not census.listeners and not census.live and not census.flushing
         if app_is_gone:
             self._driver.conclude()

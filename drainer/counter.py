@@ -107,8 +107,9 @@ def join(first: Dump, second: Dump) -> Dump:
     """Confirm `first` by `second`: what either walk saw is alive, and a connection is idle only if both say so.
 
     A dump may miss a row while the table moves (inet_diag has no generation check), so one empty walk is no proof.
+    Who listens is taken from the second walk alone: listeners of two moments have not been seen together.
     """
-    groups = {key: set(ids) for key, ids in first.groups.items()}
+    groups = {key: set(ids) for key, ids in first.groups.items() if key[1] != TcpState.LISTEN}
     for key, ids in second.groups.items():
         groups.setdefault(key, set()).update(ids)
     return Dump(

@@ -124,7 +124,8 @@ class Lookout:
         self._readers.append(reader)
         self.kick()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(reader, MAX_READ_WAIT)
+            async with asyncio.timeout(MAX_READ_WAIT):
+                await reader
 
     def _is_fresh(self) -> bool:
         return min(self.census.taken_at, self._tallied_at) >= asyncio.get_running_loop().time() - MAX_AGE
@@ -133,8 +134,10 @@ class Lookout:
         """Take a census whenever one is due, until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
+            # Not wait_for: until Python 3.12 it may swallow a cancellation that comes together with a kick.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._kicked.wait(), max(0.0, self._ended_at + self._gap() - loop.time()))
+                async with asyncio.timeout_at(self._ended_at + self._gap()):
+                    await self._kicked.wait()
             # Not even a kick may let counting take more than half a core.
             await asyncio.sleep(max(0.0, self._ended_at + self._cost / _KICKED_SHARE - loop.time()))  # noqa: TID251
             self._kicked.clear()
