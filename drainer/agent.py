@@ -111,6 +111,7 @@ class Agent:
         try:
             await self._exit.wait()
         finally:
+            self._exit.set()
             counting.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await counting
@@ -158,7 +159,7 @@ class Agent:
         elif not self._driver.drain.is_running():
             self._exit_at = self._terminated_at + FLUSH_AT_EXIT
         if self._exit_at is not None:
-            self._loop.call_at(self._exit_at, self._leave)
+            self._loop.call_at(self._exit_at, self._time_is_up)
         self._set_pace()
         self._lookout.kick()
 
@@ -207,6 +208,8 @@ class Agent:
         if evicted is not None and not evicted.done():
             evicted.set_result(None)
         driver = self._passive[future] = Driver(Drain(self._plan), announced)
+        # The numbers of now: at rest the next census may be long in coming, and the deadline need not wait for it.
+        driver.observe(self._lookout.census)
         driver.begin()
         self._set_pace()
         try:
@@ -235,6 +238,8 @@ class Agent:
         self._tell(lambda observer: observer.announced(announce, status))
 
     def _set_pace(self) -> None:
+        if self._exit.is_set():
+            return  # Nobody counts any more, and nobody would close the watch.
         pace = Pace.REST
         if self._driver.drain.is_running() or self._terminated_at is not None:
             pace = Pace.DRAIN
@@ -258,6 +263,14 @@ class Agent:
             self._driver.conclude()
             self._leave()
         elif self._policy.container is Container.NATIVE and not self._driver.drain.is_running() and not census.flushing:
+            self._leave()
+
+    def _time_is_up(self) -> None:
+        """SIGTERM waits no longer, unless a hook has begun a drain since then: that one goes on to its end."""
+        self._driver.advance()
+        if self._driver.drain.is_running():
+            self._exit_at = None
+        else:
             self._leave()
 
     def _leave(self) -> None:

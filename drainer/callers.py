@@ -9,12 +9,11 @@ import hmac
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Generic, TypeVar
 
+from drainer.addresses import Address, Network, parse_address, parse_network
+
 T = TypeVar("T")
-Address = IPv4Address | IPv6Address
-Network = IPv4Network | IPv6Network
 
 TOKEN_HEADER = "X-Drainer-Token"  # noqa: S105 - the name of a header
 BROWSER_HEADERS = ("Origin", "Sec-Fetch-Site", "Purpose", "Sec-Purpose")
@@ -44,17 +43,8 @@ class Trust(StrEnum):
     """None of these: held without effect."""
 
 
-LOOPBACK = (ip_address("127.0.0.1"), ip_address("::1"))
+LOOPBACK = (parse_address("127.0.0.1"), parse_address("::1"))
 """Exactly these: 127.0.0.6, for one, is what a mesh proxy calls from on behalf of others."""
-
-
-def parse_address(text: str) -> Address | None:
-    """The peer's address as it should be compared: without zone, IPv4-mapped as IPv4."""
-    try:
-        address = ip_address(text.partition("%")[0])
-    except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +77,7 @@ class Callers:
 
     def __init__(self, policy: CallerPolicy) -> None:
         self._policy = policy
-        self._networks: list[Network] = [ip_network(source) for source in (*policy.sources, *policy.gateways)]
+        self._networks: list[Network] = [parse_network(source) for source in (*policy.sources, *policy.gateways)]
         self._probes: dict[Address, int] = {}
         self._learned: list[Address] = []
         self._warned: set[object] = set()
@@ -143,10 +133,12 @@ class Callers:
 
     def _stranger(self, peer: str, headers: Mapping[str, str], remedy: str) -> Verdict:
         agent = headers.get("User-Agent", "")
-        warning = f"a stranger called from {peer}: held without effect"
+        address = parse_address(peer) or peer
+        warning = f"a stranger called from {address}: held without effect"
         if agent.startswith(KUBELET_AGENT):
-            warning = f"a preStop hook from {peer} has no effect, because this caller is not known: {remedy}"
-        return Verdict(Trust.STRANGER, self._once(peer, warning))
+            warning = f"a preStop hook from {address} has no effect, because this caller is not known: {remedy}"
+            return Verdict(Trust.STRANGER, self._once((address, KUBELET_AGENT), warning))
+        return Verdict(Trust.STRANGER, self._once(address, warning))
 
     def _once(self, key: object, warning: str) -> str | None:
         """The warning, if it is the first for `key`; bounded, since strangers choose the keys."""

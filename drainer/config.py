@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from drainer.callers import CallerPolicy
@@ -35,7 +35,7 @@ class Config:
     callers: str
     trusted_sources: tuple[str, ...]
     node_ip: tuple[str, ...]
-    token: str
+    token: str = field(repr=False)
     log_level: str
     log_format: str
     warnings: tuple[str, ...] = ()
@@ -88,9 +88,9 @@ class Config:
     def shown(self) -> dict[str, Any]:
         """The settings without secrets, for the log."""
         return {
-            field.name: getattr(self, field.name)
-            for field in fields(self)
-            if field.name in BY_NAME and not BY_NAME[field.name].secret
+            row.name: getattr(self, row.name)
+            for row in fields(self)
+            if row.name in BY_NAME and not BY_NAME[row.name].secret
         }
 
 
@@ -112,7 +112,7 @@ def _values(
 ) -> Iterable[tuple[str, Any]]:
     for setting in settings:
         spelled, text = _given(setting, environ, flags)
-        if setting.name == "port" and text is not None and text.startswith(("tcp://", "udp://")):
+        if spelled == BY_NAME["port"].env and text is not None and text.startswith(("tcp://", "udp://")):
             # The kubelet sets <SERVICE>_PORT for every Service of the namespace, also for one named "drainer".
             warnings.append(f"{spelled} is the variable that Kubernetes makes for a Service of that name: not used")
             text = None

@@ -85,6 +85,8 @@ def raise_descriptor_limit() -> int:
 
 _IPV4_ROUTES, _IPV6_ROUTES = Path("/proc/net/route"), Path("/proc/net/ipv6_route")
 _RTF_GATEWAY = 0x2
+_NO_ROUTE = (IndexError, ValueError, struct.error)
+"""What a line that is not as expected raises; no reason to keep the agent from starting."""
 
 
 def default_gateways(ipv4: Path = _IPV4_ROUTES, ipv6: Path = _IPV6_ROUTES) -> list[str]:
@@ -93,18 +95,20 @@ def default_gateways(ipv4: Path = _IPV4_ROUTES, ipv6: Path = _IPV6_ROUTES) -> li
     for line in _lines(ipv4):
         # Iface Destination Gateway Flags RefCnt Use Metric Mask ...; numbers as the machine stores them.
         fields = line.split()
-        if len(fields) > 7 and fields[1] == fields[7] == "00000000" and int(fields[3], 16) & _RTF_GATEWAY:  # noqa: PLR2004
-            gateways.add(socket.inet_ntop(socket.AF_INET, struct.pack("=I", int(fields[2], 16))))
+        with contextlib.suppress(*_NO_ROUTE):
+            if fields[1] == fields[7] == "00000000" and int(fields[3], 16) & _RTF_GATEWAY:
+                gateways.add(socket.inet_ntop(socket.AF_INET, struct.pack("=I", int(fields[2], 16))))
     for line in _lines(ipv6):
         # destination length source length next-hop metric refcount use flags device
         fields = line.split()
-        if len(fields) > 8 and fields[1] == "00" and int(fields[8], 16) & _RTF_GATEWAY:  # noqa: PLR2004
-            gateways.add(socket.inet_ntop(socket.AF_INET6, bytes.fromhex(fields[4])))
+        with contextlib.suppress(*_NO_ROUTE):
+            if fields[1] == "00" and int(fields[8], 16) & _RTF_GATEWAY:
+                gateways.add(socket.inet_ntop(socket.AF_INET6, bytes.fromhex(fields[4])))
     return sorted(gateways)
 
 
 def _lines(path: Path) -> Iterable[str]:
     try:
-        return path.read_text().splitlines()
+        return path.read_text(errors="replace").splitlines()
     except OSError:
         return []

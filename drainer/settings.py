@@ -15,6 +15,9 @@ PREFIX = "DRAINER_"
 MAX_PORTS = 256
 """More ports than this are more series and more byte-code than anyone can mean."""
 
+MAX_NETWORKS = 256
+"""Byte-code has 16 bits for a jump: some 2,000 networks would not fit, and every one is looked at for every row."""
+
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|)", re.ASCII)
 MAX_DURATION = 7 * 24 * 3600.0
@@ -80,7 +83,10 @@ def _ports(text: str) -> tuple[int, ...]:
 
 
 def _cidrs(text: str) -> tuple[str, ...]:
-    return tuple(str(ip_network(item)) for item in _items(text))
+    networks = tuple(str(ip_network(item)) for item in _items(text))
+    if len(networks) > MAX_NETWORKS:
+        raise ValueError(text)
+    return networks
 
 
 def _addresses(text: str) -> tuple[str, ...]:
@@ -111,7 +117,10 @@ POSITIVE = Kind("a length of time of 10ms to 168h, like 30s, 2m, 500ms, or a num
 OPTIONAL = Kind("off, or a length of time of 10ms to 168h, like 30s, 2m, 500ms", _optional_duration)
 PORT = Kind("a port from 1 to 65535", _port)
 PORTS = Kind(f"1 to {MAX_PORTS} ports and ranges from 1 to 65535, like 8080 or 8080,9000-9010", _ports)
-CIDRS = Kind("networks and addresses, like 10.0.0.0/8,fd00::/8,192.0.2.7 (no bits set beyond the prefix)", _cidrs)
+CIDRS = Kind(
+    f"up to {MAX_NETWORKS} networks and addresses, like 10.0.0.0/8,fd00::/8,192.0.2.7 (no bits set beyond the prefix)",
+    _cidrs,
+)
 ADDRESSES = Kind("IP addresses, like 192.0.2.7,2001:db8::7", _addresses)
 HOST = Kind("an IP address of this pod, or nothing for all addresses", _host)
 COUNT = Kind("a whole number from 0 to 1000000", _number(0, 1_000_000))

@@ -33,6 +33,9 @@ from drainer.status import Status, outcome_as_json
 HEADER_TIMEOUT = 10.0
 """Seconds from connecting to a complete request; aiohttp alone would wait for ever."""
 BACKLOG = 1024
+ACCEPT_BATCH = 8
+"""Connections taken in one turn of the event loop. asyncio would take a whole backlog before the Gate sees the first,
+and a batch or two more before what the Gate turns away has given its descriptor back."""
 SHUTDOWN_TIMEOUT = 0.15
 """Seconds that answers get to be written when the agent exits."""
 
@@ -55,9 +58,10 @@ class Gate:
     is turned away if all have: a stranger who only connects cannot use up the descriptors.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, header_timeout: float = HEADER_TIMEOUT) -> None:
         self._limit = limit
-        self._silent: dict[asyncio.BaseTransport, asyncio.TimerHandle] = {}
+        self._header_timeout = header_timeout
+        self._silent: dict[asyncio.Transport, asyncio.TimerHandle] = {}
         self._open = 0
 
     def guard(self, inner: asyncio.Protocol) -> asyncio.Protocol:
@@ -70,26 +74,21 @@ class Gate:
         if self._open > self._limit:
             oldest = next(iter(self._silent), transport)
             self.spoke(oldest)
-            _abort(oldest)
+            oldest.abort()
         if not transport.is_closing():
             loop = asyncio.get_running_loop()
-            self._silent[transport] = loop.call_later(HEADER_TIMEOUT, transport.abort)
+            self._silent[transport] = loop.call_later(self._header_timeout, transport.abort)
 
-    def spoke(self, transport: asyncio.BaseTransport | None) -> None:
+    def spoke(self, transport: asyncio.Transport | None) -> None:
         """A connection has sent a complete request, or is gone."""
         timer = self._silent.pop(transport, None) if transport is not None else None
         if timer is not None:
             timer.cancel()
 
-    def closed(self, transport: asyncio.BaseTransport) -> None:
+    def closed(self, transport: asyncio.Transport | None) -> None:
         """A connection is gone."""
         self.spoke(transport)
         self._open -= 1
-
-
-def _abort(transport: asyncio.BaseTransport) -> None:
-    if isinstance(transport, asyncio.Transport):
-        transport.abort()
 
 
 class _Guarded(asyncio.Protocol):
@@ -98,7 +97,7 @@ class _Guarded(asyncio.Protocol):
     def __init__(self, gate: Gate, inner: asyncio.Protocol) -> None:
         self._gate = gate
         self._inner = inner
-        self._transport: asyncio.BaseTransport | None = None
+        self._transport: asyncio.Transport | None = None
 
     def data_received(self, data: bytes) -> None:
         self._inner.data_received(data)
@@ -113,24 +112,25 @@ class _Guarded(asyncio.Protocol):
         self._inner.resume_writing()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - TCP's is; for the type checker
         self._transport = transport
         self._inner.connection_made(transport)
-        if isinstance(transport, asyncio.Transport):
-            self._gate.opened(transport)
+        self._gate.opened(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._transport is not None:
-            self._gate.closed(self._transport)
+        self._gate.closed(self._transport)
         self._inner.connection_lost(exc)
 
 
 class Server:
     """The HTTP server; `start` binds, `stop` lets the last answers out."""
 
-    def __init__(self, agent: Agent, render: Render, *, connection_limit: int) -> None:
+    def __init__(
+        self, agent: Agent, render: Render, *, connection_limit: int, header_timeout: float = HEADER_TIMEOUT
+    ) -> None:
         self._agent = agent
         self._render = render
-        self._gate = Gate(connection_limit)
+        self._gate = Gate(connection_limit, header_timeout)
         self._runner: web.AppRunner | None = None
         self._server: asyncio.Server | None = None
 
@@ -152,8 +152,10 @@ class Server:
         inner = self._runner.server
         assert inner is not None  # noqa: S101 - setup() makes it; for the type checker
         self._server = await asyncio.get_running_loop().create_server(
-            lambda: self._gate.guard(inner()), sock=listener, backlog=BACKLOG
+            lambda: self._gate.guard(inner()), sock=listener, backlog=ACCEPT_BATCH
         )
+        # asyncio's `backlog` is both; the kernel may keep more of them waiting.
+        listener.listen(BACKLOG)
 
     async def stop(self) -> None:
         """No new connections; what has its answer gets it written."""

@@ -8,9 +8,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_network
 
-Network = IPv4Network | IPv6Network
+from drainer.addresses import Network, parse_network
 
 # Operations of linux/inet_diag.h. Each falls through to the next one when its condition holds, else it jumps.
 _JMP, _S_GE, _S_LE, _D_LE, _D_COND = 1, 2, 3, 5, 8
@@ -18,8 +17,6 @@ _OP = struct.Struct("=BBH")
 _HOST = struct.Struct("=BBxxi")
 _ANY_PORT = -1
 _AF = {4: 2, 6: 10}
-
-_MAPPED = IPv6Network("::ffff:0:0/96")
 
 
 def port_ranges(ports: Iterable[int]) -> list[tuple[int, int]]:
@@ -31,14 +28,6 @@ def port_ranges(ports: Iterable[int]) -> list[tuple[int, int]]:
         else:
             ranges.append((port, port))
     return ranges
-
-
-def unmapped(network: Network) -> Network:
-    """IPv4 networks that are written as IPv4-mapped IPv6: the kernel matches both kinds of socket by the IPv4 one."""
-    if isinstance(network, IPv6Network) and network.subnet_of(_MAPPED):
-        packed = network.network_address.packed[12:]
-        return IPv4Network((packed, network.prefixlen - 96))
-    return network
 
 
 @dataclass(slots=True)
@@ -89,7 +78,7 @@ def dump_filter(ports: Iterable[int], ignored: Iterable[str] = (), *, only_ignor
     never the second: their peer `::` would match `::/0`.
     """
     ranges = port_ranges(ports)
-    networks = [unmapped(ip_network(cidr)) for cidr in ignored]
+    networks = [parse_network(cidr) for cidr in ignored]
     program: list[str | _Op] = []
     for index, (lowest, highest) in enumerate(ranges):
         # Ascending: below this range is below all that follow.

@@ -156,14 +156,14 @@ class Watch:
         """For the event loop's add_reader."""
         return self._socket.fileno()
 
-    def read(self) -> list[tuple[int, int]]:
+    def read(self, at_most: int = _MAX_READ) -> list[tuple[int, int]]:
         """(local port, cookie) of the sockets that are gone, as far as there is word of them now.
 
         Raises SocketTableError when messages were lost (ENOBUFS): then only a dump tells who is left.
         """
         gone: list[tuple[int, int]] = []
         with contextlib.suppress(BlockingIOError):
-            for _ in range(_MAX_READ):
+            for _ in range(at_most):
                 try:
                     gone += wire.destroyed(memoryview(self._socket.recv(wire.BUFFER_SIZE)))
                 except BlockingIOError:

@@ -9,14 +9,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from ipaddress import ip_address, ip_network
 
 import psutil
 
+from drainer.addresses import parse_address, parse_network
 from drainer.counter import LIVE_STATES, Counter
 from drainer.errors import SocketTableError
 from drainer.model import Dump, Identity, Source, TcpState
-from drainer.sockets.bytecode import unmapped
 
 _STATES = {
     psutil.CONN_ESTABLISHED: TcpState.ESTABLISHED,
@@ -57,7 +56,7 @@ class PsutilTable:
         self, ports: Sequence[int], ignored: Sequence[str] = (), clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._ports = frozenset(ports)
-        self._ignored = [unmapped(ip_network(cidr)) for cidr in ignored]
+        self._ignored = [parse_network(cidr) for cidr in ignored]
         self._clock = clock
 
     def dump(self, *, tally_ignored: bool = False) -> Dump:  # noqa: ARG002 - the Protocol's
@@ -86,7 +85,6 @@ class PsutilTable:
         dump.taken_at, dump.cost, dump.source = taken_at, time.thread_time() - spent, Source.PSUTIL
         return dump
 
-    def _is_ignored(self, address: str) -> bool:
-        peer = ip_address(address.partition("%")[0])
-        peer = getattr(peer, "ipv4_mapped", None) or peer
-        return any(peer in network for network in self._ignored)
+    def _is_ignored(self, text: str) -> bool:
+        peer = parse_address(text)
+        return peer is not None and any(peer in network for network in self._ignored)

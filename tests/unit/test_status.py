@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from drainer.callers import Trust
+from drainer.drain import Outcome, Phase, Result, Tally
+from drainer.model import Census, CensusError, Histogram, PortCount, Reason, Source, TcpState
+from drainer.status import DrainStatus, Readiness, Status, outcome_as_json
+
+TALLY = Tally(began_at=90.0, at=99.5004, at_start=7, arrived=2, left=4, remaining=5)
+OUTCOME = Outcome(Result.DEADLINE, TALLY)
+
+SERVING = Status(
+    at=100.0,
+    phase=Phase.SERVING,
+    ready=True,
+    census=Census(
+        taken_at=98.7655,
+        confirmed=True,
+        source=Source.SOCK_DIAG,
+        ports={
+            80: PortCount(5, {Reason.YOUNG: 2, Reason.IDLE: 1}, opened=9, closed=3),
+            81: PortCount(1, {Reason.IDLE: 3}, opened=4, closed=0),
+        },
+        states={TcpState.ESTABLISHED: 10, TcpState.LISTEN: 2},
+        listeners=frozenset(),
+    ),
+    drain=None,
+    last_outcome=None,
+    held=3,
+    passive=1,
+    drains={},
+    drain_seconds=Histogram([]),
+    calls=dict.fromkeys(Trust, 0),
+    ages=Histogram([]),
+    census_seconds=Histogram([]),
+    census_errors={CensusError.LOST: 2},
+    notified=True,
+)
+
+
+def test_while_serving_the_connections_count_for_autoscaling() -> None:
+    shown = SERVING.as_json(wall=1e9)
+    assert (shown["phase"], shown["ready"]) == ("serving", True)
+    assert (shown["connections"]["total"], shown["connections"]["serving"]) == (4, 4)
+    assert shown["connections"]["by_port"]["80"] == {
+        "total": 3,
+        "serving": 3,
+        "opened": 9,
+        "closed": 3,
+        "excluded": {"ignored_peer": 0, "idle": 1, "half_closed": 0, "young": 2, "flushing": 0, "closed": 0},
+    }
+    assert shown["connections"]["by_state"] == {"ESTABLISHED": 10, "LISTEN": 2}
+    assert shown["connections"]["excluded"]["idle"] == 4
+    assert shown["callers"] == {"held": 3, "passive": 1}
+    assert (shown["drain"], shown["last_outcome"]) == (None, None)
+
+
+@pytest.mark.parametrize("phase", [phase for phase in Phase if phase is not Phase.SERVING])
+def test_in_any_other_phase_they_are_another_pods_and_yet_there(phase: Phase) -> None:
+    status = replace(SERVING, phase=phase)
+    assert not status.serving
+    connections = status.as_json(wall=1e9)["connections"]
+    assert (connections["total"], connections["serving"]) == (4, 0)
+    assert [port["serving"] for port in connections["by_port"].values()] == [0, 0]
+    assert [port["total"] for port in connections["by_port"].values()] == [3, 1]
+
+
+def test_the_source_says_what_it_is_how_old_and_what_it_cannot_see() -> None:
+    source = SERVING.as_json(wall=1e9)["source"]
+    assert source == {
+        "name": "sock_diag",
+        "blind_to": (),
+        "notified": True,
+        "census_age_seconds": 1.234,
+        "census_errors": {"kernel": 0, "wire": 0, "lost": 2, "other": 0},
+    }
+    fallback = replace(SERVING, census=replace(SERVING.census, source=Source.PSUTIL)).as_json(wall=1e9)["source"]
+    assert fallback["name"] == "psutil"
+    assert len(fallback["blind_to"]) == 5
+
+
+def test_a_running_drain_shows_its_numbers_and_its_deadline_on_both_clocks() -> None:
+    status = replace(SERVING, phase=Phase.DRAINING, drain=DrainStatus(deadline_at=115.25, tally=TALLY))
+    assert status.as_json(wall=1_000_000_000.5)["drain"] == {
+        "seconds": 9.5,
+        "connections_at_start": 7,
+        "arrived": 2,
+        "left": 4,
+        "remaining": 5,
+        "deadline_in_seconds": 15.25,
+        "deadline_timestamp_seconds": 1_000_000_015.75,
+    }
+
+
+def test_an_outcome_has_the_same_words_everywhere() -> None:
+    words = outcome_as_json(OUTCOME)
+    assert words == {
+        "outcome": "deadline",
+        "seconds": 9.5,
+        "connections_at_start": 7,
+        "arrived": 2,
+        "left": 4,
+        "remaining": 5,
+    }
+    assert replace(SERVING, last_outcome=OUTCOME).as_json(wall=1e9)["last_outcome"] == words
+
+
+def test_what_is_shown_is_json_and_names_no_identity_of_a_socket() -> None:
+    census = replace(SERVING.census, listeners=frozenset({("192.0.2.7", 40_000), 918_273}))
+    text = json.dumps(replace(SERVING, census=census, last_outcome=OUTCOME).as_json(wall=1e9))
+    assert json.loads(text)["phase"] == "serving"
+    assert "192.0.2.7" not in text
+    assert "918273" not in text
+
+
+@pytest.mark.parametrize(
+    ("readiness", "ready_in"),
+    [
+        (Readiness.AUTO, {Phase.SERVING}),
+        (Readiness.NOW, {Phase.SERVING}),
+        (Readiness.AFTER, {Phase.SERVING, Phase.SETTLING}),
+        (Readiness.NEVER, set(Phase)),
+    ],
+)
+def test_the_pod_is_ready_in_the_phases_that_were_chosen(readiness: Readiness, ready_in: set[Phase]) -> None:
+    assert {phase for phase in Phase if readiness.is_ready(phase)} == ready_in
