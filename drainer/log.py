@@ -70,8 +70,9 @@ class PatientHandler(logging.Handler):
             self.handleError(record)
             return
         self.lost += len(self._lines) == MAX_QUEUED
-        self._idle.clear()
         self._lines.append(line + "\n")
+        # In this order: the thread may have written the line already, and will look again.
+        self._idle.clear()
         self._wake.set()
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 - logging's
@@ -112,6 +113,9 @@ class LogObserver:
 
     _LEVELS: ClassVar[dict[str, int]] = {"deadline": logging.WARNING}
 
+    def __init__(self) -> None:
+        self._failures: set[tuple[str, type[Exception]]] = set()
+
     def announced(self, announce: Announce, status: Status) -> None:
         """One line for each change of phase, with the numbers."""
         facts: dict[str, Any] = {"phase": announce.phase, "ready": status.ready}
@@ -124,6 +128,12 @@ class LogObserver:
             facts["connections"] = status.census.live
         word = announce.outcome.result if announce.outcome else announce.phase
         logger.log(self._LEVELS.get(word, logging.INFO), _SENTENCES[word], extra={"facts": facts})
+
+    def view_failed(self, path: str, error: Exception) -> None:
+        """A bug of ours, with its traceback: once for each path and kind, since a scraper comes back."""
+        if (path, type(error)) not in self._failures:
+            self._failures.add((path, type(error)))
+            logger.error("%s has failed", path, exc_info=error)
 
     def warned(self, warning: str) -> None:
         """One line."""

@@ -73,7 +73,7 @@ class Lookout:
         self._pace = Pace.REST
         self._watch: SocketWatch | None = None
         self._kicked = asyncio.Event()
-        self._readers: list[asyncio.Future[None]] = []
+        self._readers: set[asyncio.Future[None]] = set()
         self._cost = 0.0
         self._ended_at = float("-inf")
         self._tallied_at = float("-inf")
@@ -121,11 +121,14 @@ class Lookout:
         if self._is_fresh():
             return
         reader = asyncio.get_running_loop().create_future()
-        self._readers.append(reader)
+        self._readers.add(reader)
         self.kick()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(MAX_READ_WAIT):
-                await reader
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(MAX_READ_WAIT):
+                    await reader
+        finally:
+            self._readers.discard(reader)
 
     def _is_fresh(self) -> bool:
         return min(self.census.taken_at, self._tallied_at) >= asyncio.get_running_loop().time() - MAX_AGE
@@ -154,11 +157,11 @@ class Lookout:
 
     async def _take(self) -> None:
         loop = asyncio.get_running_loop()
-        asked = len(self._readers)
+        asked = set(self._readers)
         confirm_at = None if self._pace is Pace.REST else self._max_remaining
         began_at = loop.time()
         try:
-            dump = await self._table.dump(confirm_at, tally_ignored=asked > 0)
+            dump = await self._table.dump(confirm_at, tally_ignored=bool(asked))
             spent = time.thread_time()
             self._tracker.observe(dump)
             self.census = self._tracker.census(loop.time())
@@ -171,11 +174,9 @@ class Lookout:
             self._failed(error)
         self._ended_at = loop.time()
         # Who came in the middle is content with this one too, unless it failed or made no tally.
-        answered = len(self._readers) if self._is_fresh() else asked
-        for reader in self._readers[:answered]:
+        for reader in self._readers if self._is_fresh() else asked:
             if not reader.done():
                 reader.set_result(None)
-        del self._readers[:answered]
 
     def _failed(self, error: Exception, reason: CensusError | None = None) -> None:
         if reason is None:

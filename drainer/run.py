@@ -40,6 +40,7 @@ def run(config: Config, early: list[int]) -> None:
 async def _serve(config: Config, early: list[int], listener: socket.socket) -> None:
     loop = asyncio.get_running_loop()
     table = SocketTable(config.app_ports, config.ignore_peers, config.idle_after, loop.time)
+    observer = LogObserver()
     agent = Agent(
         CensusThread(table),
         ports=config.app_ports,
@@ -51,9 +52,10 @@ async def _serve(config: Config, early: list[int], listener: socket.socket) -> N
             interval=config.interval,
             min_age=config.min_age,
         ),
-        observers=[LogObserver()],
+        observers=[observer],
     )
-    server = Server(agent, metrics.render, connection_limit=raise_descriptor_limit() - DESCRIPTOR_RESERVE)
+    limit = raise_descriptor_limit() - DESCRIPTOR_RESERVE
+    server = Server(agent, metrics.render, observer.view_failed, connection_limit=limit)
     for warning in config.warnings:
         logger.warning(warning)
     stopping = asyncio.create_task(agent.run())

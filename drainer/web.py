@@ -126,10 +126,17 @@ class Server:
     """The HTTP server; `start` binds, `stop` lets the last answers out."""
 
     def __init__(
-        self, agent: Agent, render: Render, *, connection_limit: int, header_timeout: float = HEADER_TIMEOUT
+        self,
+        agent: Agent,
+        render: Render,
+        on_error: Callable[[str, Exception], None],
+        *,
+        connection_limit: int,
+        header_timeout: float = HEADER_TIMEOUT,
     ) -> None:
         self._agent = agent
         self._render = render
+        self._on_error = on_error
         self._gate = Gate(connection_limit, header_timeout)
         self._runner: web.AppRunner | None = None
         self._server: asyncio.Server | None = None
@@ -169,7 +176,12 @@ class Server:
         async def handle(request: web.Request) -> web.Response:
             self._gate.spoke(request.transport)
             peer = request.transport.get_extra_info("peername") if request.transport is not None else None
-            response: web.Response = await handler(request, peer[0] if peer else "")
+            response: web.Response
+            try:
+                response = await handler(request, peer[0] if peer else "")
+            except Exception as error:  # noqa: BLE001 - a view that fails is a fault of that view alone
+                self._on_error(request.path, error)
+                response = web.Response(text="this view has failed; the log says why\n", status=500)
             # The kubelet keeps a hook's connection open for ever unless it is told not to.
             response.force_close()
             response.headers["Server"] = f"drainer/{__version__}"

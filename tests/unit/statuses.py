@@ -1,0 +1,39 @@
+"""Censuses and Statuses with what matters to a test."""
+
+from __future__ import annotations
+
+from drainer.callers import Trust
+from drainer.drain import Phase, Result
+from drainer.model import Census, CensusError, Histogram, PortCount, Source
+from drainer.status import Status
+from tests.unit.fakes import PORT
+
+
+def make_census(ports: dict[int, PortCount] | None = None, taken_at: float = 0.0, **changes: object) -> Census:
+    """A census with what matters to a test."""
+    values: dict[str, object] = {
+        "confirmed": False, "source": Source.SOCK_DIAG, "states": {}, "listeners": frozenset()
+    } | changes  # fmt: skip
+    return Census(taken_at=taken_at, ports=ports if ports is not None else {PORT: PortCount()}, **values)  # type: ignore[arg-type] # each is of its field's type
+
+
+def make_status(**changes: object) -> Status:
+    """The Status of an agent that has just begun, with what matters to a test."""
+    values: dict[str, object] = {
+        "at": 0.0,
+        "phase": Phase.SERVING,
+        "ready": True,
+        "census": make_census(),
+        "drain": None,
+        "last_outcome": None,
+        "held": 0,
+        "passive": 0,
+        "drains": dict.fromkeys(Result, 0),
+        "drain_seconds": Histogram([1.0, 5.0]),
+        "calls": dict.fromkeys(Trust, 0),
+        "ages": Histogram([0.1, 1.0]),
+        "census_seconds": Histogram([0.001, 0.01]),
+        "census_errors": dict.fromkeys(CensusError, 0),
+        "notified": False,
+    }
+    return Status(**(values | changes))  # type: ignore[arg-type] # each is of its field's type

@@ -1,0 +1,171 @@
+"""The metrics: every series from the first scrape on, in both formats."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from drainer import __version__, metrics
+from drainer.callers import Trust
+from drainer.drain import Outcome, Phase, Result, Tally
+from drainer.model import CensusError, Histogram, PortCount, Reason, Source
+from drainer.status import DrainStatus, Status
+from tests.unit.statuses import make_census, make_status
+
+OPENMETRICS = "application/openmetrics-text; version=1.0.0"
+WALL = 1_700_000_000.0
+
+Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+def series(status: Status, accept: str = "") -> Series:
+    """(name, labels) -> value of everything but the process's own."""
+    body, _ = metrics.render(status, accept, WALL)
+    parse = parse_openmetrics if accept else parse_text
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in parse(body.decode())
+        for sample in family.samples
+        if sample.name.startswith("drainer_")
+    }
+
+
+def value(found: Series, name: str, **labels: str) -> float:
+    return found[name, frozenset(labels.items())]
+
+
+def labels_of(found: Series, name: str) -> list[dict[str, str]]:
+    return [dict(labels) for sample, labels in found if sample == name]
+
+
+TWO_PORTS = make_census({8080: PortCount(), 9000: PortCount()})
+
+
+@pytest.mark.parametrize("accept", ["", OPENMETRICS])
+def test_every_series_is_there_from_the_first_scrape_on(accept: str) -> None:
+    found = series(make_status(census=TWO_PORTS), accept)
+    ports = [{"port": "8080"}, {"port": "9000"}]
+    for name in ("connections", "connections_serving", "connections_opened_total", "connections_closed_total"):
+        assert labels_of(found, f"drainer_{name}") == ports
+    assert labels_of(found, "drainer_connections_excluded") == [
+        port | {"reason": reason} for port in ports for reason in Reason
+    ]
+    assert labels_of(found, "drainer_phase") == [{"phase": phase} for phase in Phase]
+    assert labels_of(found, "drainer_drains_total") == [{"outcome": result} for result in Result]
+    assert labels_of(found, "drainer_callers_total") == [{"trust": trust} for trust in Trust]
+    assert labels_of(found, "drainer_census_errors_total") == [{"reason": reason} for reason in CensusError]
+    assert labels_of(found, "drainer_socket_source") == [{"source": source} for source in Source]
+    for name in ("draining", "drain_deadline_timestamp_seconds", "census_timestamp_seconds"):
+        assert labels_of(found, f"drainer_{name}") == [{}]
+    for name in ("connection_age_seconds", "drain_duration_seconds", "census_duration_seconds"):
+        assert value(found, f"drainer_{name}_count") == 0
+        assert value(found, f"drainer_{name}_sum") == 0
+        assert value(found, f"drainer_{name}_bucket", le="+Inf") == 0
+    python = ".".join(map(str, sys.version_info[:3]))
+    assert labels_of(found, "drainer_build_info") == [{"version": __version__, "python": python}]
+
+
+def test_no_series_is_there_that_only_a_drain_brings() -> None:
+    ended = Outcome(Result.DRAINED, Tally(0.0, 7.0, at_start=1, arrived=0, left=1, remaining=0))
+    busy = make_status(
+        census=TWO_PORTS,
+        phase=Phase.DONE,
+        last_outcome=ended,
+        drain=DrainStatus(25.0, ended.tally),
+        drains={Result.DRAINED: 3},
+        calls={Trust.TOKEN: 2},
+    )
+    assert series(busy).keys() == series(make_status(census=TWO_PORTS)).keys()
+
+
+def test_the_numbers_of_a_port_are_those_of_the_census() -> None:
+    count = PortCount(live=12, excluded={Reason.YOUNG: 2, Reason.IDLE: 4}, opened=30, closed=14)
+    found = series(make_status(census=make_census({8080: count})))
+    assert value(found, "drainer_connections", port="8080") == 10
+    assert value(found, "drainer_connections_serving", port="8080") == 10
+    assert value(found, "drainer_connections_excluded", port="8080", reason="idle") == 4
+    assert value(found, "drainer_connections_excluded", port="8080", reason="flushing") == 0
+    assert value(found, "drainer_connections_opened_total", port="8080") == 30
+    assert value(found, "drainer_connections_closed_total", port="8080") == 14
+
+
+@pytest.mark.parametrize("phase", list(Phase))
+def test_a_phase_is_one_and_its_connections_serve_only_while_serving(phase: Phase) -> None:
+    found = series(make_status(phase=phase, census=make_census({8080: PortCount(live=3)})))
+    assert {name: value(found, "drainer_phase", phase=name) for name in Phase} == {
+        name: float(name is phase) for name in Phase
+    }
+    draining = phase is not Phase.SERVING
+    assert value(found, "drainer_draining") == draining
+    assert value(found, "drainer_connections", port="8080") == 3
+    assert value(found, "drainer_connections_serving", port="8080") == (0 if draining else 3)
+
+
+def test_moments_are_told_in_the_time_of_day() -> None:
+    tally = Tally(90.0, 100.0, at_start=1, arrived=0, left=0, remaining=1)
+    status = make_status(at=100.0, census=make_census(taken_at=97.5), drain=DrainStatus(115.0, tally))
+    found = series(status)
+    assert value(found, "drainer_drain_deadline_timestamp_seconds") == WALL + 15.0
+    assert value(found, "drainer_census_timestamp_seconds") == WALL - 2.5
+    assert value(series(make_status(at=100.0)), "drainer_drain_deadline_timestamp_seconds") == 0
+
+
+def test_counters_carry_their_words() -> None:
+    found = series(
+        make_status(
+            drains={Result.DEADLINE: 2},
+            calls={Trust.STRANGER: 7},
+            census_errors={CensusError.LOST: 5},
+            census=make_census(source=Source.PSUTIL),
+        )
+    )
+    assert value(found, "drainer_drains_total", outcome="deadline") == 2
+    assert value(found, "drainer_callers_total", trust="stranger") == 7
+    assert value(found, "drainer_census_errors_total", reason="lost") == 5
+    assert value(found, "drainer_socket_source", source="psutil") == 1
+    assert value(found, "drainer_socket_source", source="sock_diag") == 0
+
+
+@pytest.mark.parametrize("accept", ["", OPENMETRICS])
+def test_a_histogram_adds_up(accept: str) -> None:
+    ages = Histogram([0.1, 1.0, 60.0])
+    for age in (0.1, 0.5, 0.7, 30.0, 4000.0):
+        ages.observe(age)
+    found = series(make_status(ages=ages), accept)
+    buckets = [
+        (dict(labels)["le"], number)
+        for (name, labels), number in found.items()
+        if name == "drainer_connection_age_seconds_bucket"
+    ]
+    assert buckets == [("0.1", 1), ("1.0", 3), ("60.0", 4), ("+Inf", 5)]
+    assert value(found, "drainer_connection_age_seconds_count") == 5
+    assert value(found, "drainer_connection_age_seconds_sum") == pytest.approx(4031.3)
+
+
+def test_the_scraper_gets_the_format_that_it_asks_for() -> None:
+    text, text_type = metrics.render(make_status(), "text/plain", WALL)
+    open_metrics, open_type = metrics.render(make_status(), f"{OPENMETRICS};q=0.9,text/plain;q=0.1", WALL)
+    assert text_type.startswith("text/plain; version=0.0.4")
+    assert open_type.startswith("application/openmetrics-text")
+    assert open_metrics.endswith(b"# EOF\n")
+    assert not text.endswith(b"# EOF\n")
+
+
+def test_the_process_tells_of_itself() -> None:
+    body, _ = metrics.render(make_status(), "", WALL)
+    assert b"process_resident_memory_bytes " in body
+    assert b"process_open_fds " in body
+
+
+def test_promtool_has_nothing_to_say() -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("needs promtool (Debian's package prometheus)")
+    body, _ = metrics.render(make_status(census=TWO_PORTS), "", WALL)
+    checked = subprocess.run([promtool, "check", "metrics"], input=body, capture_output=True, check=False, timeout=30)
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
