@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from drainer.callers import Callers, PassiveSlots, Trust
+from drainer.callers import Callers, PassiveSlots, Trust, is_hook
 from drainer.drain import Announce, Drain, DrainPlan, Outcome, Phase, Result
 from drainer.driver import Driver
 from drainer.lookout import Lookout, Pace, SocketTable
@@ -49,6 +49,10 @@ class Observer(Protocol):
 
     def announced(self, announce: Announce, status: Status) -> None:
         """The phase has changed."""
+        ...
+
+    def noted(self, note: str) -> None:
+        """Something that explains what the agent does later."""
         ...
 
     def warned(self, warning: str) -> None:
@@ -122,7 +126,7 @@ class Agent:
         """A call of /drain: begins or joins the drain, or is held without effect. Returns when there is an outcome."""
         if not self._judge(peer, headers):
             return await self._hold_stranger(peer)
-        self._driver.begin()
+        self._driver.begin(by_kubelet=is_hook(headers))
         if self._driver.drain.outcome is not None:
             return Answer(self._driver.drain.outcome, effect=True)
         future: asyncio.Future[Outcome] = self._loop.create_future()
@@ -143,7 +147,9 @@ class Agent:
 
     def probed(self, peer: str) -> tuple[bool, Phase]:
         """A probe of /readyz: whether the pod is ready, and the phase as the reason."""
-        self._callers.probed(peer)
+        learned = self._callers.probed(peer)
+        if learned is not None:
+            self._tell(lambda observer: observer.noted(f"{learned} probes /readyz: trusted from now on as the node"))
         phase = self._driver.drain.phase
         return self._policy.readiness.is_ready(phase), phase
 
@@ -156,7 +162,9 @@ class Agent:
             self._driver.begin()
             drain = self._driver.drain
             self._exit_at = drain.deadline_at if drain.is_running() else self._terminated_at + self._plan.window
-        elif not self._driver.drain.is_running():
+        elif self._driver.drain.is_running():
+            self._driver.drain.overtake(self._terminated_at)
+        else:
             self._exit_at = self._terminated_at + FLUSH_AT_EXIT
         if self._exit_at is not None:
             self._loop.call_at(self._exit_at, self._time_is_up)

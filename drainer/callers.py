@@ -72,6 +72,11 @@ class Verdict:
         return self.trust is not Trust.STRANGER
 
 
+def is_hook(headers: Mapping[str, str]) -> bool:
+    """Whether a call says that it is the kubelet's preStop hook. Anybody can say so."""
+    return headers.get("User-Agent", "").startswith(KUBELET_AGENT)
+
+
 class Callers:
     """Judges callers by token, address and headers; learns the node's addresses from its probes."""
 
@@ -82,18 +87,28 @@ class Callers:
         self._learned: list[Address] = []
         self._warned: set[object] = set()
 
-    def probed(self, peer: str) -> None:
-        """`peer` has probed /readyz."""
+    @property
+    def known(self) -> list[str]:
+        """Who is trusted beside loopback, for the log."""
+        if self._policy.token is not None:
+            return ["who sends the token"]
+        if self._policy.trust_all:
+            return ["anyone"]
+        return [str(known) for known in (*self._networks, *self._learned)]
+
+    def probed(self, peer: str) -> Address | None:
+        """`peer` has probed /readyz; returns its address when this has made it known."""
         address = parse_address(peer)
         if address is None or address in LOOPBACK or len(self._learned) >= MAX_LEARNED or address in self._learned:
-            return
+            return None
         count = self._probes.pop(address, 0) + 1
         if count >= LEARNED_AFTER:
             self._learned.append(address)
-            return
+            return address
         self._probes[address] = count
         if len(self._probes) > MAX_CANDIDATES:
             self._probes.pop(next(iter(self._probes)))
+        return None
 
     def judge(self, peer: str, headers: Mapping[str, str]) -> Verdict:
         """What a call of /drain or /resume from `peer` is worth. Headers are looked up without regard to case."""
@@ -132,13 +147,13 @@ class Callers:
         return any(known.version == version for known in (*self._networks, *self._learned))
 
     def _stranger(self, peer: str, headers: Mapping[str, str], remedy: str) -> Verdict:
-        agent = headers.get("User-Agent", "")
         address = parse_address(peer) or peer
-        warning = f"a stranger called from {address}: held without effect"
-        if agent.startswith(KUBELET_AGENT):
-            warning = f"a preStop hook from {address} has no effect, because this caller is not known: {remedy}"
-            return Verdict(Trust.STRANGER, self._once((address, KUBELET_AGENT), warning))
-        return Verdict(Trust.STRANGER, self._once(address, warning))
+        if not is_hook(headers):
+            return Verdict(
+                Trust.STRANGER, self._once(address, f"a stranger called from {address}: held without effect")
+            )
+        warning = f"a call from {address} that says it is a preStop hook is held without effect; if it is: {remedy}"
+        return Verdict(Trust.STRANGER, self._once((address, KUBELET_AGENT), warning))
 
     def _once(self, key: object, warning: str) -> str | None:
         """The warning, if it is the first for `key`; bounded, since strangers choose the keys."""

@@ -12,6 +12,9 @@ from drainer.drain import DrainPlan
 from drainer.errors import ConfigError
 from drainer.settings import BY_NAME, PREFIX, SETTINGS, Setting
 
+STOP_MARGIN = 10.0
+"""Seconds beyond the grace period in which the kubelet and the runtime have certainly ended a container."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
@@ -74,6 +77,7 @@ class Config:
             settle=self.settle,
             flush=self.flush,
             max_remaining=self.max_remaining,
+            stopped_after=self.grace_period + STOP_MARGIN,
         )
 
     def caller_policy(self, gateways: Iterable[str] = ()) -> CallerPolicy:

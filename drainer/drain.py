@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -90,6 +90,8 @@ class DrainPlan:
     max_remaining: int = 0
     keep_outcome: float = 60.0
     """How long a repeated hook is answered with the outcome that there is (the kubelet calls at least once)."""
+    stopped_after: float = 40.0
+    """How long after the kubelet's hook its app has been stopped for certain: the grace period and a margin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +121,16 @@ class Drain:
         self._start: Census | None = None
         self._latest: Census | None = None
         self._listeners: frozenset[Identity] | None = None
+        self._stopped_by: float | None = None
+        self._when_overtaken: Tally | None = None
 
-    def begin(self, now: float) -> list[Action]:
-        """Start a drain, or join the one that runs or has just ended: preStop, SIGTERM and a human may all call it."""
+    def begin(self, now: float, *, by_kubelet: bool = False) -> list[Action]:
+        """Start a drain, or join the one that runs or has just ended: preStop, SIGTERM and a human may all call it.
+
+        The kubelet stops the app after its hook; where it does not, the drain was for nothing (see `observe`).
+        """
+        if by_kubelet:
+            self._stopped_by = now + self.plan.stopped_after
         if self.is_running() or (self.outcome and now - self.outcome.tally.at <= self.plan.keep_outcome):
             return []
         self.outcome = None
@@ -129,16 +138,23 @@ class Drain:
         self.deadline_at = now + self.plan.window
         self._start = self._listeners = None
         self._flush_until = None
+        self._when_overtaken = None
+        if not by_kubelet:
+            self._stopped_by = None
         return [self._enter(Phase.SETTLING, now)]
 
     def observe(self, census: Census, now: float) -> list[Action]:
-        """Take in what was counted. Only a confirmed census from after the last change of phase can end a drain."""
+        """Take in what was counted. Only a confirmed census from after the last change of phase can end a drain.
+
+        The pod serves again when the app was restarted, and when the app still listens long after the kubelet should
+        have stopped it: a kubelet that is itself restarted in the middle forgets a kill for a failed liveness probe.
+        """
         self._latest = census
         if self.phase is Phase.SERVING or census.taken_at < self.began_at:
             return []
         if self._start is None:
             self._start = census
-        if self._is_restarted(census):
+        if self._is_restarted(census) or (self.is_done() and self._is_forgotten(census, now)):
             return self.resume(now)
         if self.phase not in (Phase.DRAINING, Phase.CLOSING) or census.taken_at < self.phase_since:
             return []
@@ -173,6 +189,14 @@ class Drain:
         self.outcome = None
         self._flush_until = None
         return [self._enter(Phase.SERVING, now, outcome)]
+
+    def overtake(self, now: float) -> None:
+        """SIGTERM to a native sidecar whose drain runs: the grace period is over, or only the agent is replaced.
+
+        The drain goes on; but if the app ends now, those who are here at this moment were cut and did not leave.
+        """
+        if self.is_running():
+            self._when_overtaken = self.so_far(now)
 
     def conclude(self, now: float) -> list[Action]:
         """The app listens no more and nothing is left: a running drain need not wait for anybody."""
@@ -228,8 +252,14 @@ class Drain:
         self._listeners = frozenset()
         return bool(census.listeners)
 
+    def _is_forgotten(self, census: Census, now: float) -> bool:
+        return self._stopped_by is not None and now >= self._stopped_by and bool(census.listeners)
+
     def _finish(self, result: Result, now: float) -> list[Action]:
         self.outcome = Outcome(result, self.so_far(now))
+        overtaken, latest = self._when_overtaken, self._latest
+        if overtaken and overtaken.remaining > self.plan.max_remaining and latest and not latest.listeners:
+            self.outcome = Outcome(Result.DEADLINE, replace(overtaken, at=now))
         self._flush_until = None
         return [self._enter(Phase.DONE, now, self.outcome)]
 

@@ -18,9 +18,9 @@ class Driver:
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
 
-    def begin(self) -> None:
+    def begin(self, *, by_kubelet: bool = False) -> None:
         """See Drain.begin."""
-        self._carry_out(self.drain.begin(self._loop.time()))
+        self._carry_out(self.drain.begin(self._loop.time(), by_kubelet=by_kubelet))
 
     def advance(self) -> None:
         """See Drain.advance; for whoever cannot wait for the timer that is due in this very moment."""

@@ -135,6 +135,10 @@ class LogObserver:
             self._failures.add((path, type(error)))
             logger.error("%s has failed", path, exc_info=error)
 
+    def noted(self, note: str) -> None:
+        """One line."""
+        logger.info(note)
+
     def warned(self, warning: str) -> None:
         """One line."""
         logger.warning(warning)
@@ -142,7 +146,7 @@ class LogObserver:
 
 _SENTENCES = {
     "serving": "serving again",
-    "settling": "the drain begins: new clients are still served",
+    "settling": "the drain begins: whoever still comes is served",
     "draining": "waiting for the connections to leave",
     "closing": "closing the connections that are left",
     "drained": "drained: all connections have left",

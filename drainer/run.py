@@ -40,12 +40,13 @@ def run(config: Config, early: list[int]) -> None:
 async def _serve(config: Config, early: list[int], listener: socket.socket) -> None:
     loop = asyncio.get_running_loop()
     table = SocketTable(config.app_ports, config.ignore_peers, config.idle_after, loop.time)
+    callers = Callers(config.caller_policy(default_gateways()))
     observer = LogObserver()
     agent = Agent(
         CensusThread(table),
         ports=config.app_ports,
         plan=config.plan(),
-        callers=Callers(config.caller_policy(default_gateways())),
+        callers=callers,
         policy=Policy(
             readiness=Readiness(config.readiness),
             container=Container(config.container),
@@ -67,7 +68,12 @@ async def _serve(config: Config, early: list[int], listener: socket.socket) -> N
     for catchable in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(catchable, terminate, catchable)
     await server.start(listener)
-    facts = {"version": __version__, "listening": listener.getsockname()[:2], "settings": config.shown()}
+    facts = {
+        "version": __version__,
+        "listening": listener.getsockname()[:2],
+        "trusted": callers.known,
+        "settings": config.shown(),
+    }
     logger.info("watching", extra={"facts": facts})
     for number in early:
         terminate(number)

@@ -181,10 +181,14 @@ class Listener:
         self.announcements: list[Announce] = []
         self.statuses: list[Status] = []
         self.warnings: list[str] = []
+        self.notes: list[str] = []
 
     def announced(self, announce: Announce, status: Status) -> None:
         self.announcements.append(announce)
         self.statuses.append(status)
+
+    def noted(self, note: str) -> None:
+        self.notes.append(note)
 
     def warned(self, warning: str) -> None:
         self.warnings.append(warning)
@@ -198,6 +202,9 @@ class BrokenObserver:
     """Raises whatever it is told."""
 
     def announced(self, announce: Announce, status: Status) -> None:
+        raise OSError("no space left on device")
+
+    def noted(self, note: str) -> None:
         raise OSError("no space left on device")
 
     def warned(self, warning: str) -> None:

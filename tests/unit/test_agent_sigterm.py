@@ -252,3 +252,17 @@ async def test_a_hook_that_outlives_the_first_deadline_is_answered_before_a_plai
         assert answered_at == 190.0
         assert await gone == 190.0
         assert listener in table.rows
+
+
+async def test_clients_that_the_app_takes_with_it_after_the_grace_period_were_cut() -> None:
+    table, (listener, *clients) = app_with(3)
+    async with staged(table) as stage:
+        hook = stage.call()
+        await until(6.0)
+        table.leave(clients.pop())
+        for cookie in (listener, *clients):
+            after(6.6, table.leave, cookie)
+        assert await terminated(stage, 6.5) == soon(6.6, within=1.2)
+        outcome = (await hook)[1].outcome
+        assert outcome is not None
+        assert (outcome.result, outcome.tally.left, outcome.tally.remaining) == (Result.DEADLINE, 1, 2)

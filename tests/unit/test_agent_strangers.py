@@ -152,3 +152,4 @@ async def test_a_node_that_has_probed_three_times_may_drain() -> None:
         await until(1)
         assert stage.phase() is Phase.SETTLING
         assert stage.agent.status().calls[Trust.LEARNED] == 1
+        assert stage.listener.notes == ["203.0.113.5 probes /readyz: trusted from now on as the node"]

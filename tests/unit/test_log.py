@@ -158,7 +158,7 @@ def test_the_beginning_tells_the_deadline(caplog: pytest.LogCaptureFixture) -> N
         phase=Phase.SETTLING,
         drain=DrainStatus(35.0, TALLY),
     )
-    assert record.getMessage() == "the drain begins: new clients are still served"
+    assert record.getMessage() == "the drain begins: whoever still comes is served"
     assert facts(record) == {"phase": "settling", "ready": False, "deadline_in_seconds": 25.0}
 
 
@@ -197,3 +197,11 @@ def test_a_view_that_fails_is_told_once_with_its_traceback(caplog: pytest.LogCap
         observer.view_failed("/status", error)
     told = [(record.getMessage(), record.exc_info[0]) for record in caplog.records if record.exc_info]
     assert told == [("/status has failed", ValueError), ("/status has failed", KeyError)]
+
+
+def test_a_note_is_for_information(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "drainer")
+    LogObserver().noted("192.0.2.1 probes /readyz")
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("INFO", "192.0.2.1 probes /readyz")
+    ]
