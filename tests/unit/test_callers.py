@@ -266,3 +266,22 @@ def test_ten_thousand_strangers_cost_bounded_memory() -> None:
     who = callers(sources=[NODE])
     warned = sum(judge(who, f"10.{index >> 8}.{index & 255}.7").warning is not None for index in range(10_000))
     assert warned == len(who._warned) == MAX_CANDIDATES
+
+
+@pytest.mark.parametrize(
+    ("policy", "known"),
+    [
+        (CallerPolicy(token="t", sources=("192.0.2.7",)), ["who sends the token"]),
+        (CallerPolicy(trust_all=True), ["anyone"]),
+        (CallerPolicy(sources=("192.0.2.7",), gateways=("fd00::1",)), ["192.0.2.7/32", "fd00::1/128"]),
+        (CallerPolicy(), []),
+    ],
+)
+def test_who_is_trusted_can_be_told(policy: CallerPolicy, known: list[str]) -> None:
+    assert Callers(policy).known == known
+
+
+def test_a_learned_address_is_told_when_it_is_learned_and_among_the_known() -> None:
+    callers = Callers(CallerPolicy())
+    assert [callers.probed("192.0.2.7") for _ in range(4)] == [None, None, parse_address("192.0.2.7"), None]
+    assert callers.known == ["192.0.2.7"]
