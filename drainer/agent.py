@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Protocol
 
 from drainer.callers import Callers, PassiveSlots, Trust, is_hook
@@ -14,34 +13,18 @@ from drainer.drain import Announce, Drain, DrainPlan, Outcome, Phase, Result
 from drainer.driver import Driver
 from drainer.lookout import Lookout, Pace, SocketTable
 from drainer.model import Census, Histogram
-from drainer.status import DrainStatus, Readiness, Status
+from drainer.policy import Container, Policy
+from drainer.status import DrainStatus, Status
 from drainer.tracker import Tracker
 
 DRAIN_SECONDS_BOUNDS = (1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
 
-FLUSH_AT_EXIT = 1.5
+EXIT_FLUSH = 1.5
 """Seconds that a native sidecar waits for last bytes: the kubelet gives at least two."""
 
 
-class Container(StrEnum):
-    """What SIGTERM means to this container."""
-
-    NATIVE = "native"
-    """The app is gone, or only the agent is replaced."""
-    PLAIN = "plain"
-    """The pod is going, and the app's hook runs at the same time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """How this agent behaves beside the drain's plan."""
-
-    readiness: Readiness = Readiness.AUTO
-    container: Container = Container.NATIVE
-    interval: float = 1.0
-    """Seconds between two censuses at rest."""
-    min_age: float = 0.0
-    """Seconds below which a connection is not in the gauges."""
+TELL_AGAIN_AFTER = 60.0
+"""Seconds until the same error of counting is told again."""
 
 
 class Observer(Protocol):
@@ -104,7 +87,7 @@ class Agent:
         self._exit_at: float | None = None
         self._exit = asyncio.Event()
         self._last_outcome: Outcome | None = None
-        self._last_error = ""
+        self._errors_told: dict[str, float] = {}
         self._drains = dict.fromkeys(Result, 0)
         self._drain_seconds = Histogram(DRAIN_SECONDS_BOUNDS)
         self._calls = dict.fromkeys(Trust, 0)
@@ -145,9 +128,9 @@ class Agent:
         self._driver.resume()
         return True
 
-    def probed(self, peer: str) -> tuple[bool, Phase]:
+    def probed(self, peer: str, headers: Mapping[str, str]) -> tuple[bool, Phase]:
         """A probe of /readyz: whether the pod is ready, and the phase as the reason."""
-        learned = self._callers.probed(peer)
+        learned = self._callers.probed(peer, headers)
         if learned is not None:
             self._tell(lambda observer: observer.noted(f"{learned} probes /readyz: trusted from now on as the node"))
         phase = self._driver.drain.phase
@@ -165,11 +148,11 @@ class Agent:
         elif self._driver.drain.is_running():
             self._driver.drain.overtake(self._terminated_at)
         else:
-            self._exit_at = self._terminated_at + FLUSH_AT_EXIT
+            self._exit_at = self._terminated_at + EXIT_FLUSH
         if self._exit_at is not None:
             self._loop.call_at(self._exit_at, self._time_is_up)
         self._set_pace()
-        self._lookout.kick()
+        self._lookout.kick(at_once=True)
 
     async def fresh_status(self) -> Status:
         """The status with a census of at most 5 s."""
@@ -239,7 +222,7 @@ class Agent:
                     future.set_result(announce.outcome)
             if self._terminated_at is not None and self._exit_at is None:
                 # A native sidecar that had been asked to go while its drain was running.
-                self._leave()
+                self._exit_now()
         self._set_pace()
         self._lookout.kick()
         status = self.status()
@@ -248,20 +231,20 @@ class Agent:
     def _set_pace(self) -> None:
         if self._exit.is_set():
             return  # Nobody counts any more, and nobody would close the watch.
-        pace = Pace.REST
-        if self._driver.drain.is_running() or self._terminated_at is not None:
+        pace = Pace.PASSIVE if self._passive else Pace.REST
+        if self._terminated_at is not None:
             pace = Pace.DRAIN
-        elif self._passive:
-            pace = Pace.PASSIVE
+        elif self._driver.drain.is_running():
+            pace = Pace.SETTLE if self._driver.drain.phase is Phase.SETTLING else Pace.DRAIN
         self._lookout.follow(pace)
 
     def _counted(self, census: Census) -> None:
         for driver in (self._driver, *self._passive.values()):
             driver.observe(census)
         if self._terminated_at is not None and census.taken_at >= self._terminated_at:
-            self._maybe_leave(census)
+            self._maybe_exit(census)
 
-    def _maybe_leave(self, census: Census) -> None:
+    def _maybe_exit(self, census: Census) -> None:
         """Asked to go: is there anything left to stay for?"""
         # Only what looks empty is taken twice: with live connections a census is never confirmed.
         if not census.confirmed and not census.live:
@@ -269,9 +252,9 @@ class Agent:
         app_is_gone = not census.listeners and not census.live and not census.flushing
         if app_is_gone:
             self._driver.conclude()
-            self._leave()
+            self._exit_now()
         elif self._policy.container is Container.NATIVE and not self._driver.drain.is_running() and not census.flushing:
-            self._leave()
+            self._exit_now()
 
     def _time_is_up(self) -> None:
         """SIGTERM waits no longer, unless a hook has begun a drain since then: that one goes on to its end."""
@@ -279,9 +262,9 @@ class Agent:
         if self._driver.drain.is_running():
             self._exit_at = None
         else:
-            self._leave()
+            self._exit_now()
 
-    def _leave(self) -> None:
+    def _exit_now(self) -> None:
         self._driver.advance()
         for passive in self._passive:
             if not passive.done():
@@ -289,9 +272,11 @@ class Agent:
         self._exit.set()
 
     def _failed_to_count(self, error: Exception) -> None:
-        text = f"counting is impaired: {str(error) or type(error).__name__}"
-        if text != self._last_error:
-            self._last_error = text
+        """Say so, but not the same thing each second."""
+        text, now = f"counting is impaired: {str(error) or type(error).__name__}", self._loop.time()
+        if now - self._errors_told.get(text, float("-inf")) >= TELL_AGAIN_AFTER:
+            self._errors_told = {told: at for told, at in self._errors_told.items() if now - at < TELL_AGAIN_AFTER}
+            self._errors_told[text] = now
             self._tell(lambda observer: observer.warned(text))
 
     def _tell(self, call: Callable[[Observer], None]) -> None:

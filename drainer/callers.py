@@ -20,6 +20,8 @@ BROWSER_HEADERS = ("Origin", "Sec-Fetch-Site", "Purpose", "Sec-Purpose")
 """A page or a prefetch that comes through a port-forward shows at least one of these."""
 KUBELET_AGENT = "kube-lifecycle/"
 """User-Agent of a hook (pkg/kubelet/lifecycle/handlers.go)."""
+PROBE_AGENT = "kube-probe/"
+"""User-Agent of a probe (pkg/probe/http/request.go)."""
 
 LEARNED_AFTER = 3
 """Probes of /readyz after which an address counts as the node's."""
@@ -84,8 +86,9 @@ class Callers:
         self._policy = policy
         self._networks: list[Network] = [parse_network(source) for source in (*policy.sources, *policy.gateways)]
         self._probes: dict[Address, int] = {}
-        self._learned: list[Address] = []
-        self._warned: set[object] = set()
+        self._learned: dict[Address, bool] = {}
+        """Address -> whether it says that it is the kubelet's probe."""
+        self._warned: dict[str, set[object]] = {}
 
     @property
     def known(self) -> list[str]:
@@ -96,19 +99,36 @@ class Callers:
             return ["anyone"]
         return [str(known) for known in (*self._networks, *self._learned)]
 
-    def probed(self, peer: str) -> Address | None:
-        """`peer` has probed /readyz; returns its address when this has made it known."""
+    def probed(self, peer: str, headers: Mapping[str, str]) -> Address | None:
+        """`peer` has probed /readyz; returns its address when this has made it known.
+
+        Whoever says that it is the kubelet takes the place of one who does not: a load balancer's health check must
+        not keep the node out.
+        """
         address = parse_address(peer)
-        if address is None or address in LOOPBACK or len(self._learned) >= MAX_LEARNED or address in self._learned:
+        if address is None or address in LOOPBACK:
+            return None
+        is_probe = headers.get("User-Agent", "").startswith(PROBE_AGENT)
+        if address in self._learned:
+            self._learned[address] = self._learned[address] or is_probe
             return None
         count = self._probes.pop(address, 0) + 1
-        if count >= LEARNED_AFTER:
-            self._learned.append(address)
+        if count >= LEARNED_AFTER and self._has_room(is_probe=is_probe):
+            self._learned[address] = is_probe
             return address
-        self._probes[address] = count
+        self._probes[address] = min(count, LEARNED_AFTER)
         if len(self._probes) > MAX_CANDIDATES:
             self._probes.pop(next(iter(self._probes)))
         return None
+
+    def _has_room(self, *, is_probe: bool) -> bool:
+        if len(self._learned) < MAX_LEARNED:
+            return True
+        others = [address for address, said_so in self._learned.items() if not said_so]
+        if is_probe and others:
+            del self._learned[others[0]]
+            return True
+        return False
 
     def judge(self, peer: str, headers: Mapping[str, str]) -> Verdict:
         """What a call of /drain or /resume from `peer` is worth. Headers are looked up without regard to case."""
@@ -136,6 +156,7 @@ class Callers:
             return Verdict(
                 Trust.ANYONE,
                 self._once(
+                    "family",
                     address.version,
                     f"every IPv{address.version} caller is trusted: nothing is known of the node there. "
                     "Set DRAINER_TOKEN, DRAINER_NODE_IP or DRAINER_TRUSTED_SOURCES",
@@ -144,22 +165,23 @@ class Callers:
         return self._stranger(peer, headers, f"add {address} to DRAINER_TRUSTED_SOURCES, or set DRAINER_TOKEN")
 
     def _knows(self, version: int) -> bool:
-        return any(known.version == version for known in (*self._networks, *self._learned))
+        """A link-local gateway (Calico has 169.254.1.1) is trusted, but nobody calls from there: it tells nothing."""
+        return any(known.version == version and not known.is_link_local for known in (*self._networks, *self._learned))
 
     def _stranger(self, peer: str, headers: Mapping[str, str], remedy: str) -> Verdict:
         address = parse_address(peer) or peer
         if not is_hook(headers):
-            return Verdict(
-                Trust.STRANGER, self._once(address, f"a stranger called from {address}: held without effect")
-            )
+            warning = f"a stranger called from {address}: held without effect"
+            return Verdict(Trust.STRANGER, self._once("stranger", address, warning))
         warning = f"a call from {address} that says it is a preStop hook is held without effect; if it is: {remedy}"
-        return Verdict(Trust.STRANGER, self._once((address, KUBELET_AGENT), warning))
+        return Verdict(Trust.STRANGER, self._once("hook", address, warning))
 
-    def _once(self, key: object, warning: str) -> str | None:
-        """The warning, if it is the first for `key`; bounded, since strangers choose the keys."""
-        if key in self._warned or len(self._warned) >= MAX_CANDIDATES:
+    def _once(self, kind: str, key: object, warning: str) -> str | None:
+        """The warning, if it is the first of its kind for `key`; bounded, since strangers choose the keys."""
+        warned = self._warned.setdefault(kind, set())
+        if key in warned or len(warned) >= MAX_CANDIDATES:
             return None
-        self._warned.add(key)
+        warned.add(key)
         return warning
 
 

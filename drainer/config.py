@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -11,6 +12,9 @@ from drainer.callers import CallerPolicy
 from drainer.drain import DrainPlan
 from drainer.errors import ConfigError
 from drainer.settings import BY_NAME, PREFIX, SETTINGS, Setting
+
+_SERVICE_LINK = re.compile(r"_(SERVICE_(HOST|PORT)|PORT_\d+_(TCP|UDP|SCTP))(_|$)")
+"""Variables that the kubelet makes for each Service of the namespace (pkg/kubelet/envvars/envvars.go)."""
 
 STOP_MARGIN = 10.0
 """Seconds beyond the grace period in which the kubelet and the runtime have certainly ended a container."""
@@ -188,7 +192,7 @@ def _unknown(environ: Mapping[str, str]) -> Iterable[str]:
     for name in sorted(environ):
         if not name.startswith(PREFIX) or name in known:
             continue
-        if name.startswith((PREFIX + "SERVICE_", PREFIX + "PORT_")):
-            continue  # Made by Kubernetes for a Service named "drainer".
+        if _SERVICE_LINK.search(name) or environ[name].startswith(("tcp://", "udp://")):
+            continue  # Made by Kubernetes for a Service named "drainer", or "drainer-..." something.
         nearest = difflib.get_close_matches(name, known, n=1, cutoff=0)
         yield f"{name} is not a setting and has no effect; the nearest is {nearest[0]}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -101,9 +101,18 @@ class Announce:
     phase: Phase
     at: float
     outcome: Outcome | None = None
+    reason: str = field(default="", compare=False)
+    """Why the pod serves again, for people."""
 
 
 Action = Announce
+
+ASKED = "somebody asked"
+RESTARTED = "the app was restarted"
+FORGOTTEN = (
+    "the app still listens long after its preStop hook: nobody has stopped it, "
+    "or DRAINER_GRACE_PERIOD is shorter than the pod's grace period"
+)
 
 
 class Drain:
@@ -112,16 +121,16 @@ class Drain:
     def __init__(self, plan: DrainPlan) -> None:
         self.plan = plan
         self.phase = Phase.SERVING
-        self.phase_since = float("-inf")
+        self.entered_at = float("-inf")
         self.outcome: Outcome | None = None
         """There is one if and only if the phase is DONE."""
         self.began_at = 0.0
         self.deadline_at = 0.0
-        self._flush_until: float | None = None
+        self._flush_ends_at: float | None = None
         self._start: Census | None = None
         self._latest: Census | None = None
         self._listeners: frozenset[Identity] | None = None
-        self._stopped_by: float | None = None
+        self._stopped_at: float | None = None
         self._when_overtaken: Tally | None = None
 
     def begin(self, now: float, *, by_kubelet: bool = False) -> list[Action]:
@@ -130,17 +139,17 @@ class Drain:
         The kubelet stops the app after its hook; where it does not, the drain was for nothing (see `observe`).
         """
         if by_kubelet:
-            self._stopped_by = now + self.plan.stopped_after
+            self._stopped_at = now + self.plan.stopped_after
         if self.is_running() or (self.outcome and now - self.outcome.tally.at <= self.plan.keep_outcome):
             return []
         self.outcome = None
         self.began_at = now
         self.deadline_at = now + self.plan.window
         self._start = self._listeners = None
-        self._flush_until = None
+        self._flush_ends_at = None
         self._when_overtaken = None
         if not by_kubelet:
-            self._stopped_by = None
+            self._stopped_at = None
         return [self._enter(Phase.SETTLING, now)]
 
     def observe(self, census: Census, now: float) -> list[Action]:
@@ -154,19 +163,21 @@ class Drain:
             return []
         if self._start is None:
             self._start = census
-        if self._is_restarted(census) or (self.is_done() and self._is_forgotten(census, now)):
-            return self.resume(now)
-        if self.phase not in (Phase.DRAINING, Phase.CLOSING) or census.taken_at < self.phase_since:
+        if self._is_restarted(census):
+            return self.resume(now, RESTARTED)
+        if self.is_done() and self._is_forgotten(census, now):
+            return self.resume(now, FORGOTTEN)
+        if self.phase not in (Phase.DRAINING, Phase.CLOSING) or census.taken_at < self.entered_at:
             return []
         if census.live > self.plan.max_remaining:
-            self._flush_until = None
+            self._flush_ends_at = None
             return []
         if not census.confirmed:
             return []
         if not census.flushing:
-            return self._finish(Result.DRAINED, now)
-        if self._flush_until is None:
-            self._flush_until = now + self.plan.flush
+            return self._emptied(now)
+        if self._flush_ends_at is None:
+            self._flush_ends_at = now + self.plan.flush
         return []
 
     def advance(self, now: float) -> list[Action]:
@@ -174,21 +185,21 @@ class Drain:
         if not self.is_running():
             return []
         if now >= self.deadline_at:
-            return self._finish(Result.DEADLINE, now)
-        if self._flush_until is not None and now >= self._flush_until:
-            return self._finish(Result.DRAINED, now)
+            return self._finish(Outcome(Result.DEADLINE, self.so_far(now)))
+        if self._flush_ends_at is not None and now >= self._flush_ends_at:
+            return self._emptied(now)
         if self.phase is Phase.SETTLING and now >= self.began_at + self.plan.settle:
             return [self._enter(Phase.DRAINING, now)]
         return []
 
-    def resume(self, now: float) -> list[Action]:
+    def resume(self, now: float, reason: str = ASKED) -> list[Action]:
         """Back to SERVING; whoever is held by a running drain is told so."""
         if self.phase is Phase.SERVING:
             return []
         outcome = Outcome(Result.RESUMED, self.so_far(now)) if self.is_running() else None
         self.outcome = None
-        self._flush_until = None
-        return [self._enter(Phase.SERVING, now, outcome)]
+        self._flush_ends_at = None
+        return [self._enter(Phase.SERVING, now, outcome, reason)]
 
     def overtake(self, now: float) -> None:
         """SIGTERM to a native sidecar whose drain runs: the grace period is over, or only the agent is replaced.
@@ -200,7 +211,7 @@ class Drain:
 
     def conclude(self, now: float) -> list[Action]:
         """The app listens no more and nothing is left: a running drain need not wait for anybody."""
-        return self._finish(Result.DRAINED, now) if self.is_running() else []
+        return self._emptied(now) if self.is_running() else []
 
     def wake_at(self) -> float | None:
         """The one next moment at which `advance` will do something, if no census comes before."""
@@ -209,8 +220,8 @@ class Drain:
         moments = [self.deadline_at]
         if self.phase is Phase.SETTLING:
             moments.append(self.began_at + self.plan.settle)
-        if self._flush_until is not None:
-            moments.append(self._flush_until)
+        if self._flush_ends_at is not None:
+            moments.append(self._flush_ends_at)
         return min(moments)
 
     def is_running(self) -> bool:
@@ -220,10 +231,6 @@ class Drain:
     def is_done(self) -> bool:
         """Whether there is an outcome."""
         return self.phase is Phase.DONE
-
-    def is_flushing(self) -> bool:
-        """Whether all live connections have left and the last bytes are waited for."""
-        return self._flush_until is not None
 
     def so_far(self, now: float) -> Tally:
         """The numbers of the drain as they are now."""
@@ -247,25 +254,28 @@ class Drain:
         the beginning belong to the same app, and carry its name on when that one goes.
         """
         if self._listeners is None or self._listeners & census.listeners:
-            self._listeners = census.listeners
+            self._listeners = census.listeners | (self._listeners or frozenset())
             return False
-        self._listeners = frozenset()
         return bool(census.listeners)
 
     def _is_forgotten(self, census: Census, now: float) -> bool:
-        return self._stopped_by is not None and now >= self._stopped_by and bool(census.listeners)
+        return self._stopped_at is not None and now >= self._stopped_at and bool(census.listeners)
 
-    def _finish(self, result: Result, now: float) -> list[Action]:
-        self.outcome = Outcome(result, self.so_far(now))
+    def _emptied(self, now: float) -> list[Action]:
+        """Nobody is left. Did they leave, or did the app take them with it after `overtake`?"""
         overtaken, latest = self._when_overtaken, self._latest
         if overtaken and overtaken.remaining > self.plan.max_remaining and latest and not latest.listeners:
-            self.outcome = Outcome(Result.DEADLINE, replace(overtaken, at=now))
-        self._flush_until = None
-        return [self._enter(Phase.DONE, now, self.outcome)]
+            return self._finish(Outcome(Result.DEADLINE, replace(overtaken, at=now)))
+        return self._finish(Outcome(Result.DRAINED, self.so_far(now)))
 
-    def _enter(self, phase: Phase, now: float, outcome: Outcome | None = None) -> Announce:
+    def _finish(self, outcome: Outcome) -> list[Action]:
+        self.outcome = outcome
+        self._flush_ends_at = None
+        return [self._enter(Phase.DONE, outcome.tally.at, outcome)]
+
+    def _enter(self, phase: Phase, now: float, outcome: Outcome | None = None, reason: str = "") -> Announce:
         if phase not in TRANSITIONS[self.phase]:
             raise AssertionError(f"{self.phase} -> {phase} is not in TRANSITIONS")
         self.phase = phase
-        self.phase_since = now
-        return Announce(phase, now, outcome)
+        self.entered_at = now
+        return Announce(phase, now, outcome, reason)

@@ -21,7 +21,7 @@ from drainer.status import Status, outcome_as_json
 logger = logging.getLogger("drainer")
 
 MAX_QUEUED = 1000
-FLUSH_AT_EXIT = 0.1
+EXIT_FLUSH = 0.1
 """Seconds that the last lines get at exit."""
 
 
@@ -61,6 +61,7 @@ class PatientHandler(logging.Handler):
         self._idle = threading.Event()
         self._idle.set()
         self.lost = 0
+        self._told = 0
         threading.Thread(target=self._write, name="log", daemon=True).start()
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -81,7 +82,7 @@ class PatientHandler(logging.Handler):
 
     def flush_at_exit(self) -> None:
         """Give the last lines a moment."""
-        self._idle.wait(FLUSH_AT_EXIT)
+        self._idle.wait(EXIT_FLUSH)
 
     def _write(self) -> None:
         while True:
@@ -94,7 +95,18 @@ class PatientHandler(logging.Handler):
                         text = text[os.write(self._descriptor, text) :]
                 except OSError:
                     self.lost += 1
+                else:
+                    self._tell_losses()
             self._idle.set()
+
+    def _tell_losses(self) -> None:
+        """Lines that were lost while nobody read: say how many, now that somebody does."""
+        if self.lost > self._told:
+            text = f"lines of this log that were lost: {self.lost - self._told}"
+            self._told = self.lost
+            self._lines.append(
+                self.format(logger.makeRecord(logger.name, logging.WARNING, "", 0, text, (), None)) + "\n"
+            )
 
 
 def set_up(level: str, form: str) -> PatientHandler:
@@ -126,6 +138,8 @@ class LogObserver:
             facts["deadline_in_seconds"] = round(status.drain.deadline_at - status.at, 3)
         else:
             facts["connections"] = status.census.live
+        if announce.reason:
+            facts["reason"] = announce.reason
         word = announce.outcome.result if announce.outcome else announce.phase
         logger.log(self._LEVELS.get(word, logging.INFO), _SENTENCES[word], extra={"facts": facts})
 

@@ -10,7 +10,7 @@ from enum import Enum, auto
 from typing import Protocol
 
 from drainer.errors import SocketTableError, WireError
-from drainer.model import Census, CensusError, Dump, Histogram
+from drainer.model import Census, CensusError, Dump, Histogram, Reason
 from drainer.tracker import Tracker
 
 SECONDS_BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
@@ -43,10 +43,13 @@ class Pace(Enum):
     """Each `interval`, at most 0.5 % of a core."""
     PASSIVE = auto()
     """As at rest, but empty dumps are confirmed: a stranger waits."""
+    SETTLE = auto()
+    """As DRAIN, but nothing ends yet: a connection that leaves makes no census due."""
     DRAIN = auto()
     """Notifications and a census each second, or one every 200 ms; at most 10 % of a core."""
 
 
+_DRAINING = frozenset({Pace.SETTLE, Pace.DRAIN})
 _REST_SHARE, _DRAIN_SHARE, _KICKED_SHARE = 0.005, 0.1, 0.5
 _NOTIFIED_GAP, _UNNOTIFIED_GAP, _FLUSH_GAP = 1.0, 0.2, 0.05
 
@@ -95,7 +98,7 @@ class Lookout:
     def follow(self, pace: Pace) -> None:
         """Count at `pace` from the next census on."""
         self._pace = pace
-        if pace is not Pace.DRAIN:
+        if pace not in _DRAINING:
             self.close()
         elif self._watch is None:
             try:
@@ -105,8 +108,10 @@ class Lookout:
             else:
                 asyncio.get_running_loop().add_reader(self._watch.fileno(), self._on_readable)
 
-    def kick(self) -> None:
-        """A census is due now."""
+    def kick(self, *, at_once: bool = False) -> None:
+        """A census is due now; `at_once`, whatever the one before has cost."""
+        if at_once:
+            self._ended_at = float("-inf")
         self._kicked.set()
 
     def close(self) -> None:
@@ -148,7 +153,7 @@ class Lookout:
 
     def _gap(self) -> float:
         """Seconds from the end of one census to the beginning of the next."""
-        if self._pace is not Pace.DRAIN:
+        if self._pace not in _DRAINING:
             return max(self._interval, self._cost / _REST_SHARE)
         gap = min(self._interval, _NOTIFIED_GAP) if self._watch else _UNNOTIFIED_GAP
         if self.census.flushing and self.census.live <= self._max_remaining:
@@ -158,7 +163,9 @@ class Lookout:
     async def _take(self) -> None:
         loop = asyncio.get_running_loop()
         asked = set(self._readers)
-        confirm_at = None if self._pace is Pace.REST else self._max_remaining
+        # The table cannot know which of the sockets in CLOSE_WAIT the app leaks: they must not keep it from confirming.
+        leaked = self.census.excluded(Reason.HALF_CLOSED)
+        confirm_at = None if self._pace is Pace.REST else self._max_remaining + leaked
         began_at = loop.time()
         try:
             dump = await self._table.dump(confirm_at, tally_ignored=bool(asked))
@@ -198,6 +205,6 @@ class Lookout:
         for port, cookie in gone:
             self._tracker.depart(port, cookie, now)
         self.census = self._tracker.census(now)
-        if self.census.live <= self._max_remaining:
+        if self._pace is Pace.DRAIN and self.census.live <= self._max_remaining:
             self.kick()
         self._on_census(self.census)

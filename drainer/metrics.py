@@ -39,7 +39,10 @@ class _Scrape:
 
 def render(status: Status, accept: str, wall: float) -> tuple[bytes, str]:
     """(body, content type) for the Accept header; `wall` is the Unix time that `status.at` stands for."""
-    encode, content_type = choose_encoder(accept)
+    try:
+        encode, content_type = choose_encoder(accept)
+    except (TypeError, ValueError):  # prometheus_client 0.26 on an OpenMetrics version that is no number
+        encode, content_type = choose_encoder("")
     return encode(_Scrape(status, wall)), content_type
 
 

@@ -12,14 +12,16 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from drainer import __version__, metrics
-from drainer.agent import Agent, Container, Policy
+from drainer.agent import Agent
 from drainer.callers import Callers
 from drainer.config import Config
 from drainer.log import LogObserver, logger, set_up
+from drainer.policy import Container, Policy, Readiness
 from drainer.sockets.table import CensusThread, SocketTable
-from drainer.status import Readiness
 from drainer.web import Server, listen
 
+MAX_CONNECTIONS = 4096
+"""HTTP connections at a time: four times the callers that a pod can have, some 20 MiB if all are strangers."""
 DESCRIPTOR_RESERVE = 64
 """Descriptors kept back from HTTP connections, for counting and logging."""
 
@@ -55,7 +57,7 @@ async def _serve(config: Config, early: list[int], listener: socket.socket) -> N
         ),
         observers=[observer],
     )
-    limit = raise_descriptor_limit() - DESCRIPTOR_RESERVE
+    limit = min(raise_descriptor_limit() - DESCRIPTOR_RESERVE, MAX_CONNECTIONS)
     server = Server(agent, metrics.render, observer.view_failed, connection_limit=limit)
     for warning in config.warnings:
         logger.warning(warning)

@@ -4,28 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from drainer.callers import Trust
 from drainer.drain import Outcome, Phase, Result, Tally
 from drainer.model import BLIND_TO, Census, CensusError, Histogram, Reason
-
-
-class Readiness(StrEnum):
-    """When a drain takes the pod out of its Services."""
-
-    AUTO = "auto"
-    """As `now`: without the API the agent cannot know that the pod is being deleted."""
-    NOW = "now"
-    AFTER = "after"
-    NEVER = "never"
-
-    def is_ready(self, phase: Phase) -> bool:
-        """What /readyz says in `phase`."""
-        if phase is Phase.SERVING or self is Readiness.NEVER:
-            return True
-        return self is Readiness.AFTER and phase is Phase.SETTLING
 
 
 @dataclass(frozen=True, slots=True)

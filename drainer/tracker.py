@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from drainer.counter import CENSUS_STATES, CLOSED_STATES, HALF_CLOSED_AFTER
-from drainer.model import Census, Dump, Histogram, Identity, PortCount, Reason, Source, TcpState
+from drainer.model import Census, Dump, Histogram, Identity, PortCount, Reason, TcpState
 
 AGE_BOUNDS = (0.1, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14400.0, 86400.0, 604800.0)
 
@@ -151,7 +151,3 @@ class Tracker:
         return {
             state: sum(len(dump.groups.get((number, state), ())) for number in self._ports) for state in CENSUS_STATES
         }
-
-
-EMPTY = Census(0.0, confirmed=False, source=Source.SOCK_DIAG, ports={}, states={}, listeners=frozenset())
-"""The census before the first one."""

@@ -28,10 +28,9 @@ from drainer import __version__
 from drainer.agent import Answer
 from drainer.drain import Phase
 from drainer.errors import StartError
+from drainer.gate import PATIENCE, Gate
 from drainer.status import Status, outcome_as_json
 
-HEADER_TIMEOUT = 10.0
-"""Seconds from connecting to a complete request; aiohttp alone would wait for ever."""
 BACKLOG = 1024
 ACCEPT_BATCH = 8
 """Connections taken in one turn of the event loop. asyncio would take a whole backlog before the Gate sees the first,
@@ -42,84 +41,13 @@ SHUTDOWN_TIMEOUT = 0.15
 Render = Callable[[Status, str, float], tuple[bytes, str]]
 
 
-class Agent(Protocol):
+class Served(Protocol):
     """What the views need of an agent."""
 
     async def drain(self, peer: str, headers: Mapping[str, str]) -> Answer: ...
     def resume(self, peer: str, headers: Mapping[str, str]) -> bool | None: ...
-    def probed(self, peer: str) -> tuple[bool, Phase]: ...
+    def probed(self, peer: str, headers: Mapping[str, str]) -> tuple[bool, Phase]: ...
     async def fresh_status(self) -> Status: ...
-
-
-class Gate:
-    """Stands before aiohttp: gives a connection HEADER_TIMEOUT for its request, and bounds their number.
-
-    When there are `limit` connections, a new one takes the place of the oldest that has not sent a request yet, and
-    is turned away if all have: a stranger who only connects cannot use up the descriptors.
-    """
-
-    def __init__(self, limit: int, header_timeout: float = HEADER_TIMEOUT) -> None:
-        self._limit = limit
-        self._header_timeout = header_timeout
-        self._silent: dict[asyncio.Transport, asyncio.TimerHandle] = {}
-        self._open = 0
-
-    def guard(self, inner: asyncio.Protocol) -> asyncio.Protocol:
-        """A protocol that is `inner`, watched."""
-        return _Guarded(self, inner)
-
-    def opened(self, transport: asyncio.Transport) -> None:
-        """A connection is there."""
-        self._open += 1
-        if self._open > self._limit:
-            oldest = next(iter(self._silent), transport)
-            self.spoke(oldest)
-            oldest.abort()
-        if not transport.is_closing():
-            loop = asyncio.get_running_loop()
-            self._silent[transport] = loop.call_later(self._header_timeout, transport.abort)
-
-    def spoke(self, transport: asyncio.Transport | None) -> None:
-        """A connection has sent a complete request, or is gone."""
-        timer = self._silent.pop(transport, None) if transport is not None else None
-        if timer is not None:
-            timer.cancel()
-
-    def closed(self, transport: asyncio.Transport | None) -> None:
-        """A connection is gone."""
-        self.spoke(transport)
-        self._open -= 1
-
-
-class _Guarded(asyncio.Protocol):
-    """Passes everything on to the protocol inside."""
-
-    def __init__(self, gate: Gate, inner: asyncio.Protocol) -> None:
-        self._gate = gate
-        self._inner = inner
-        self._transport: asyncio.Transport | None = None
-
-    def data_received(self, data: bytes) -> None:
-        self._inner.data_received(data)
-
-    def eof_received(self) -> bool | None:
-        return self._inner.eof_received()
-
-    def pause_writing(self) -> None:
-        self._inner.pause_writing()
-
-    def resume_writing(self) -> None:
-        self._inner.resume_writing()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - TCP's is; for the type checker
-        self._transport = transport
-        self._inner.connection_made(transport)
-        self._gate.opened(transport)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._gate.closed(self._transport)
-        self._inner.connection_lost(exc)
 
 
 class Server:
@@ -127,30 +55,33 @@ class Server:
 
     def __init__(
         self,
-        agent: Agent,
+        agent: Served,
         render: Render,
         on_error: Callable[[str, Exception], None],
         *,
         connection_limit: int,
-        header_timeout: float = HEADER_TIMEOUT,
+        patience: float = PATIENCE,
     ) -> None:
         self._agent = agent
         self._render = render
         self._on_error = on_error
-        self._gate = Gate(connection_limit, header_timeout)
+        self._gate = Gate(connection_limit, patience)
         self._runner: web.AppRunner | None = None
         self._server: asyncio.Server | None = None
 
     async def start(self, listener: socket.socket) -> None:
         """Serve on a bound socket."""
         app = web.Application(client_max_size=16384)
-        app.router.add_route("GET", "/drain", self._serve(self._drain))
-        app.router.add_route("POST", "/drain", self._serve(self._drain))
-        app.router.add_route("GET", "/readyz", self._serve(self._readyz))
-        app.router.add_route("GET", "/livez", self._serve(self._livez))
-        app.router.add_route("GET", "/metrics", self._serve(self._metrics))
-        app.router.add_route("GET", "/status", self._serve(self._status))
-        app.router.add_route("POST", "/resume", self._serve(self._resume))
+        for method, path, handler in (
+            ("GET", "/drain", self._drain),
+            ("POST", "/drain", self._drain),
+            ("GET", "/readyz", self._readyz),
+            ("GET", "/livez", self._livez),
+            ("GET", "/metrics", self._metrics),
+            ("GET", "/status", self._status),
+            ("POST", "/resume", self._resume),
+        ):
+            app.router.add_route(method, path, self._serve(handler), expect_handler=_expect_nothing)
         # A caller that hangs up must free its place, so its handler is cancelled.
         self._runner = web.AppRunner(
             app, access_log=None, handler_cancellation=True, lingering_time=0.0, shutdown_timeout=SHUTDOWN_TIMEOUT
@@ -174,7 +105,7 @@ class Server:
     def _serve(self, handler: Callable[[web.Request, str], Any]) -> Callable[[web.Request], Any]:
         @functools.wraps(handler)
         async def handle(request: web.Request) -> web.Response:
-            self._gate.spoke(request.transport)
+            self._gate.asked(request.transport)
             peer = request.transport.get_extra_info("peername") if request.transport is not None else None
             response: web.Response
             try:
@@ -186,6 +117,7 @@ class Server:
             response.force_close()
             response.headers["Server"] = f"drainer/{__version__}"
             response.headers["Cache-Control"] = "no-store"
+            self._gate.answered(request.transport)
             return response
 
         return handle
@@ -194,8 +126,8 @@ class Server:
         answer = await self._agent.drain(peer, request.headers)
         return _json(answer_as_json(answer))
 
-    async def _readyz(self, _: web.Request, peer: str) -> web.Response:
-        ready, phase = self._agent.probed(peer)
+    async def _readyz(self, request: web.Request, peer: str) -> web.Response:
+        ready, phase = self._agent.probed(peer, request.headers)
         return web.Response(text="ready\n") if ready else web.Response(text=f"{phase}\n", status=503)
 
     async def _livez(self, _: web.Request, _peer: str) -> web.Response:
@@ -217,6 +149,10 @@ class Server:
         if not resumed:
             return _json({"resumed": False, "reason": "there is no drain to resume from"}, 409)
         return _json({"resumed": True})
+
+
+async def _expect_nothing(_: web.Request) -> None:
+    """No `100 Continue` for `Expect`: the whole answer is held back, and nobody's body is read."""
 
 
 def _wall() -> float:

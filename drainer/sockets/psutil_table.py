@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import psutil
 
@@ -58,12 +59,17 @@ class PsutilTable:
         self._ports = frozenset(ports)
         self._ignored = [parse_network(cidr) for cidr in ignored]
         self._clock = clock
+        self._listening: dict[Identity, int] = {}
+        """Listening address -> how often it has come back: a new app where there was none for one dump."""
+        self._present: set[Identity] = set()
+        self._seen: set[Identity] = set()
 
     def dump(self, *, tally_ignored: bool = False) -> Dump:  # noqa: ARG002 - the Protocol's
         """List all connections once; the tally of ignored peers costs nothing here and is always made."""
         taken_at, spent = self._clock(), time.thread_time()
         counter, ignored = Counter(), dict.fromkeys(self._ports, 0)
         rows = _Rows()
+        self._seen = set()
         try:
             connections = psutil.net_connections("tcp")
         except (OSError, psutil.Error) as error:
@@ -78,12 +84,22 @@ class PsutilTable:
                 continue
             rows.codes.append(state)
             rows.ports.append(port)
-            rows.ids.append((tuple(connection.laddr), tuple(connection.raddr)))
+            rows.ids.append(self._identity(connection))
+        self._present = self._seen
         counter.add(rows)
         dump = counter.dump
         dump.ignored = ignored
         dump.taken_at, dump.cost, dump.source = taken_at, time.thread_time() - spent, Source.PSUTIL
         return dump
+
+    def _identity(self, connection: Any) -> Identity:
+        local = tuple(connection.laddr)
+        if connection.raddr:
+            return local, tuple(connection.raddr)
+        self._seen.add(local)
+        if local not in self._present:
+            self._listening[local] = self._listening.get(local, 0) + 1
+        return local, self._listening[local]
 
     def _is_ignored(self, text: str) -> bool:
         peer = parse_address(text)

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 
 from drainer.agent import Answer
 from drainer.drain import Outcome, Phase, Result, Tally
+from drainer.gate import PATIENCE
 from drainer.status import Status
-from drainer.web import HEADER_TIMEOUT, Render, Server, listen
+from drainer.web import Render, Server, listen
 from tests.sockets.loopback import port_of
 from tests.unit.statuses import make_status
 
@@ -40,7 +41,7 @@ class FakeAgent:
     def resume(self, peer: str, headers: Mapping[str, str]) -> bool | None:
         return self.resumed
 
-    def probed(self, peer: str) -> tuple[bool, Phase]:
+    def probed(self, peer: str, headers: Mapping[str, str]) -> tuple[bool, Phase]:
         return self.ready
 
     async def fresh_status(self) -> Status:
@@ -98,14 +99,12 @@ def render(status: Status, accept: str, wall: float) -> tuple[bytes, str]:
 
 @asynccontextmanager
 async def serving(
-    *, limit: int = 10_000, header_timeout: float = HEADER_TIMEOUT, body: bytes = b"", host: str = ""
+    *, limit: int = 10_000, patience: float = PATIENCE, body: bytes = b"", host: str = ""
 ) -> AsyncIterator[Site]:
     agent = FakeAgent(asyncio.get_running_loop().create_future())
     shown: Render = (lambda *_: (body, "text/plain")) if body else render
     errors: list[tuple[str, Exception]] = []
-    server = Server(
-        agent, shown, lambda *error: errors.append(error), connection_limit=limit, header_timeout=header_timeout
-    )
+    server = Server(agent, shown, lambda *error: errors.append(error), connection_limit=limit, patience=patience)
     listener = listen(host, 0)
     await server.start(listener)
     site = Site(agent, port_of(listener), errors)

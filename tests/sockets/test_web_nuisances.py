@@ -8,8 +8,8 @@ import errno
 import pytest
 
 from drainer.agent import Answer
+from drainer.gate import Gate
 from drainer.run import raise_descriptor_limit
-from drainer.web import Gate
 from tests.sockets.site import OUTCOME, becomes, serving
 from tests.unit.fakes import now
 from tests.unit.logs import caught_log
@@ -41,7 +41,7 @@ async def test_garbage_is_answered_without_a_line_in_the_log(request_bytes: byte
 
 @pytest.mark.parametrize("half", [b"", b"GET /drain HT", b"GET /drain HTTP/1.1\r\nHost: x\r\n"])
 async def test_a_request_that_never_ends_is_cut_off(half: bytes) -> None:
-    async with serving(header_timeout=0.3) as site:
+    async with serving(patience=0.3) as site:
         began = now()
         assert (await site.send(half))[0] == 0
         assert now() - began >= 0.29
@@ -49,7 +49,7 @@ async def test_a_request_that_never_ends_is_cut_off(half: bytes) -> None:
 
 
 async def test_a_held_caller_and_a_slow_body_are_not_cut_off() -> None:
-    async with serving(header_timeout=0.2) as site:
+    async with serving(patience=0.2) as site:
         reader, writer = await site.connect()
         writer.write(b"POST /drain HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nslow")
         await becomes(lambda: bool(site.agent.calls))
@@ -125,7 +125,7 @@ async def test_a_connection_has_ten_seconds_for_its_request() -> None:
     for transport in (silent, spoken, gone):
         gate.opened(transport)
     await asyncio.sleep(9)
-    gate.spoke(spoken)
+    gate.asked(spoken)
     gate.closed(gone)
     await asyncio.sleep(100)
     assert closed == [10.0]

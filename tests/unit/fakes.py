@@ -8,12 +8,13 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from drainer.agent import Agent, Answer, Policy
+from drainer.agent import Agent, Answer
 from drainer.callers import CallerPolicy, Callers
 from drainer.counter import Counter, live_count
 from drainer.drain import Announce, DrainPlan, Phase
 from drainer.lookout import SocketWatch
 from drainer.model import Dump, Identity, TcpState
+from drainer.policy import Policy
 from drainer.status import Status
 
 PORT = 8080

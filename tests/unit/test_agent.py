@@ -6,12 +6,11 @@ import asyncio
 
 import pytest
 
-from drainer.agent import Policy
 from drainer.callers import CallerPolicy, Trust
 from drainer.drain import DrainPlan, Phase, Result
 from drainer.errors import RefusedError, SocketTableError
 from drainer.model import TcpState
-from drainer.status import Readiness
+from drainer.policy import Policy, Readiness
 from tests.unit.fakes import NODE, STRANGER, FakeTable, after, now, serving_app, staged, until
 
 pytestmark = pytest.mark.looptime
@@ -169,9 +168,9 @@ async def test_a_resume_by_hand_answers_the_callers_and_serves_again(moment: flo
     async with staged(table) as stage:
         hook = stage.call()
         await until(moment)
-        assert stage.agent.probed(NODE) == (False, stage.phase())
+        assert stage.agent.probed(NODE, {}) == (False, stage.phase())
         assert stage.agent.resume("127.0.0.1", {}) is True
-        assert stage.agent.probed(NODE) == (True, Phase.SERVING)
+        assert stage.agent.probed(NODE, {}) == (True, Phase.SERVING)
         answered_at, answer = await hook
         assert answered_at == moment
         assert answer.outcome is not None
@@ -244,14 +243,14 @@ async def test_a_worker_that_is_replaced_while_another_listens_is_no_restart() -
 async def test_readiness_goes_off_when_the_policy_says(*, readiness: Readiness, settling: bool, draining: bool) -> None:
     table, _ = serving_app(1)
     async with staged(table, policy=Policy(readiness=readiness)) as stage:
-        assert stage.agent.probed(NODE) == (True, Phase.SERVING)
+        assert stage.agent.probed(NODE, {}) == (True, Phase.SERVING)
         stage.call()
         await until(3)
-        assert stage.agent.probed(NODE) == (settling, Phase.SETTLING)
+        assert stage.agent.probed(NODE, {}) == (settling, Phase.SETTLING)
         await until(8)
-        assert stage.agent.probed(NODE) == (draining, Phase.DRAINING)
+        assert stage.agent.probed(NODE, {}) == (draining, Phase.DRAINING)
         await until(30)
-        assert stage.agent.probed(NODE) == (draining, Phase.DONE)
+        assert stage.agent.probed(NODE, {}) == (draining, Phase.DONE)
 
 
 async def test_an_observer_that_raises_changes_nothing_and_keeps_nothing_from_the_others() -> None:

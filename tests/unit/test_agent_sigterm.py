@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from drainer.agent import Container, Policy
 from drainer.drain import DrainPlan, Phase, Result
 from drainer.errors import SocketTableError
 from drainer.model import TcpState
+from drainer.policy import Container, Policy
 from tests.unit.fakes import LISTENER, STRANGER, FakeTable, Stage, after, serving_app, staged, until
 
 pytestmark = pytest.mark.looptime

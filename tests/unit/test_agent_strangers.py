@@ -114,7 +114,7 @@ async def test_a_stranger_that_hangs_up_in_the_moment_the_agent_goes_is_no_troub
         gone, stays = stage.call(STRANGER), stage.call(STRANGER)
         await until(1)
         gone.cancel()
-        stage.agent._leave()
+        stage.agent._exit_now()
         assert (await stays)[1].outcome is None
         await stage.running
 
@@ -147,7 +147,7 @@ async def test_a_node_that_has_probed_three_times_may_drain() -> None:
     table, _ = serving_app(1)
     async with staged(table) as stage:
         for _ in range(3):
-            stage.agent.probed("203.0.113.5")
+            stage.agent.probed("203.0.113.5", {})
         stage.call("203.0.113.5")
         await until(1)
         assert stage.phase() is Phase.SETTLING

@@ -12,7 +12,6 @@ from drainer.callers import (
     KUBELET_AGENT,
     LEARNED_AFTER,
     MAX_CANDIDATES,
-    MAX_LEARNED,
     CallerPolicy,
     Callers,
     Trust,
@@ -45,7 +44,7 @@ def trust(who: Callers, peer: str, **headers: str) -> Trust:
 
 def learn(who: Callers, peer: str, probes: int = LEARNED_AFTER) -> None:
     for _ in range(probes):
-        who.probed(peer)
+        who.probed(peer, {})
 
 
 # ------------------------------------------------------------------------------------------------------- the address
@@ -119,59 +118,6 @@ def test_a_peer_without_an_address_is_a_stranger(peer: str) -> None:
 
 
 # ---------------------------------------------------------------------------------------------------------- learning
-
-
-def test_an_address_is_learned_by_its_third_probe() -> None:
-    who = callers(sources=["192.0.2.7"])
-    learn(who, NODE, 2)
-    assert trust(who, NODE) is Trust.STRANGER
-    who.probed(f"::ffff:{NODE}")
-    assert trust(who, NODE) is Trust.LEARNED
-    assert trust(who, OTHER) is Trust.STRANGER
-
-
-def test_a_learned_address_makes_strangers_of_the_others_of_its_family_alone() -> None:
-    who = callers()
-    assert trust(who, OTHER) is Trust.ANYONE
-    learn(who, NODE)
-    assert trust(who, NODE) is Trust.LEARNED
-    assert trust(who, OTHER) is Trust.STRANGER
-    assert trust(who, "fd00::9") is Trust.ANYONE
-
-
-def test_four_addresses_are_learned_and_no_fifth() -> None:
-    who = callers()
-    for index in range(MAX_LEARNED + 1):
-        learn(who, f"10.0.1.{index}", 10)
-    assert [trust(who, f"10.0.1.{index}") for index in range(MAX_LEARNED + 1)] == [
-        *[Trust.LEARNED] * 4,
-        Trust.STRANGER,
-    ]
-
-
-def test_loopback_and_what_is_no_address_teach_nothing() -> None:
-    who = callers()
-    for peer in ("127.0.0.1", "::1", "no address"):
-        learn(who, peer)
-    assert trust(who, STRANGER) is Trust.ANYONE
-
-
-def test_ten_thousand_probing_addresses_cost_bounded_memory_and_the_newest_is_still_learned() -> None:
-    who = callers()
-    for index in range(10_000):
-        who.probed(f"10.{index >> 8}.{index & 255}.1")
-    assert len(who._probes) == MAX_CANDIDATES
-    learn(who, NODE)
-    assert trust(who, NODE) is Trust.LEARNED
-
-
-def test_a_node_that_goes_on_probing_is_learned_among_others_who_probe_once() -> None:
-    who = callers()
-    for index in range(1000):
-        if index % 200 == 0:
-            who.probed(NODE)
-        who.probed(f"10.1.{index >> 8}.{index & 255}")
-    assert trust(who, NODE) is Trust.LEARNED
 
 
 # -------------------------------------------------------------------------------------------------- browsers, tokens
@@ -262,10 +208,17 @@ def test_a_source_written_as_ipv4_mapped_is_the_ipv4_one() -> None:
     assert callers.judge("198.51.100.7", {}).trust is Trust.STRANGER
 
 
-def test_ten_thousand_strangers_cost_bounded_memory() -> None:
+def test_ten_thousand_strangers_cost_bounded_memory_and_no_other_warning() -> None:
     who = callers(sources=[NODE])
     warned = sum(judge(who, f"10.{index >> 8}.{index & 255}.7").warning is not None for index in range(10_000))
-    assert warned == len(who._warned) == MAX_CANDIDATES
+    assert warned == sum(map(len, who._warned.values())) == MAX_CANDIDATES
+    assert judge(who, "10.200.0.1", **{"User-Agent": "kube-lifecycle/1.36"}).warning is not None
+
+
+def test_a_link_local_gateway_is_trusted_but_does_not_make_strangers_of_the_others() -> None:
+    who = callers(gateways=["169.254.1.1", "fe80::1"])
+    assert judge(who, "169.254.1.1").trust is Trust.TRUSTED
+    assert judge(who, "10.0.0.5").trust is judge(who, "fd00::5").trust is Trust.ANYONE
 
 
 @pytest.mark.parametrize(
@@ -279,9 +232,3 @@ def test_ten_thousand_strangers_cost_bounded_memory() -> None:
 )
 def test_who_is_trusted_can_be_told(policy: CallerPolicy, known: list[str]) -> None:
     assert Callers(policy).known == known
-
-
-def test_a_learned_address_is_told_when_it_is_learned_and_among_the_known() -> None:
-    callers = Callers(CallerPolicy())
-    assert [callers.probed("192.0.2.7") for _ in range(4)] == [None, None, parse_address("192.0.2.7"), None]
-    assert callers.known == ["192.0.2.7"]

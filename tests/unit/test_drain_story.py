@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
-from itertools import pairwise
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -70,9 +69,9 @@ class Reference:
         self.seen_before = len(self.seen)
 
     def is_restarted(self) -> bool:
-        """Somewhere two censuses in a row have no listening socket in common, and one listens now."""
-        history = [census.listeners for _, census in self.seen]
-        return bool(history[-1]) and any(not before & after for before, after in pairwise(history))
+        """One listens now, and none of those that do was ever seen since the beginning."""
+        *history, latest = [census.listeners for _, census in self.seen]
+        return bool(history and latest) and latest.isdisjoint(frozenset().union(*history))
 
     def flush_due(self) -> float | None:
         """A flush time after the first proof of emptiness since connections were last seen."""
@@ -195,7 +194,7 @@ class DrainStory(RuleBasedStateMachine):
             self.hook()
         self.observe(census)
 
-    @precondition(lambda self: self.drain.is_flushing())
+    @precondition(lambda self: self.drain._flush_ends_at is not None)
     @rule(what=st.sampled_from(["somebody comes", "nobody comes", "resume"]))
     def others_flush_and(self, what: str) -> None:
         if what == "resume":
@@ -259,7 +258,7 @@ class DrainStory(RuleBasedStateMachine):
     def it_stands_where_the_reference_stands(self) -> None:
         assert self.drain.phase == self.reference.phase
         assert self.drain.is_running() is (self.reference.phase in RUNNING)
-        assert self.drain.is_flushing() is (self.reference.flush_due() is not None)
+        assert (self.drain._flush_ends_at is not None) is (self.reference.flush_due() is not None)
 
     @invariant()
     def there_is_an_outcome_if_and_only_if_it_is_done(self) -> None:

@@ -8,7 +8,7 @@ import pytest
 from drainer.callers import Trust
 from drainer.drain import Outcome, Phase, Result, Tally
 from drainer.model import Census, CensusError, Histogram, PortCount, Reason, Source, TcpState
-from drainer.status import DrainStatus, Readiness, Status, outcome_as_json
+from drainer.status import DrainStatus, Status, outcome_as_json
 
 TALLY = Tally(began_at=90.0, at=99.5004, at_start=7, arrived=2, left=4, remaining=5)
 OUTCOME = Outcome(Result.DEADLINE, TALLY)
@@ -115,16 +115,3 @@ def test_what_is_shown_is_json_and_names_no_identity_of_a_socket() -> None:
     assert json.loads(text)["phase"] == "serving"
     assert "192.0.2.7" not in text
     assert "918273" not in text
-
-
-@pytest.mark.parametrize(
-    ("readiness", "ready_in"),
-    [
-        (Readiness.AUTO, {Phase.SERVING}),
-        (Readiness.NOW, {Phase.SERVING}),
-        (Readiness.AFTER, {Phase.SERVING, Phase.SETTLING}),
-        (Readiness.NEVER, set(Phase)),
-    ],
-)
-def test_the_pod_is_ready_in_the_phases_that_were_chosen(readiness: Readiness, ready_in: set[Phase]) -> None:
-    assert {phase for phase in Phase if readiness.is_ready(phase)} == ready_in

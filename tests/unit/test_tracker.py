@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drainer.model import Census, Dump, Identity, PortCount, Reason, Source, TcpState
-from drainer.tracker import AGE_BOUNDS, EMPTY, Tracker
+from drainer.tracker import AGE_BOUNDS, Tracker
 from tests.unit.census import APP
 
 S = TcpState
@@ -200,7 +200,6 @@ def test_a_census_carries_listeners_states_source_and_moment_of_the_last_dump() 
 
 
 def test_before_the_first_dump_there_is_nothing_and_it_is_no_proof() -> None:
-    assert (EMPTY.live, EMPTY.confirmed) == (0, False)
     census = Tracker([APP]).census(0.0)
     assert (census.live, census.confirmed, census.listeners) == (0, False, frozenset())
     assert isinstance(census, Census)
