@@ -106,7 +106,7 @@ class Callers:
         not keep the node out.
         """
         address = parse_address(peer)
-        if address is None or address in LOOPBACK:
+        if address is None or self._is_trusted(address):
             return None
         is_probe = headers.get("User-Agent", "").startswith(PROBE_AGENT)
         if address in self._learned:
@@ -148,7 +148,7 @@ class Callers:
             return Verdict(Trust.ANYONE)
         if address is None:
             return self._stranger(peer, headers, "")
-        if address in LOOPBACK or any(address in network for network in self._networks):
+        if self._is_trusted(address):
             return Verdict(Trust.TRUSTED)
         if address in self._learned:
             return Verdict(Trust.LEARNED)
@@ -163,6 +163,9 @@ class Callers:
                 ),
             )
         return self._stranger(peer, headers, f"add {address} to DRAINER_TRUSTED_SOURCES, or set DRAINER_TOKEN")
+
+    def _is_trusted(self, address: Address) -> bool:
+        return address in LOOPBACK or any(address in network for network in self._networks)
 
     def _knows(self, version: int) -> bool:
         """A link-local gateway (Calico has 169.254.1.1) is trusted, but nobody calls from there: it tells nothing."""

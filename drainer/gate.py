@@ -74,7 +74,8 @@ class _Guarded(asyncio.Protocol):
         self._received += len(data)
         if self._received <= MAX_REQUEST:
             self._inner.data_received(data)
-        elif self._transport is not None:
+        else:
+            assert self._transport is not None  # noqa: S101 - connection_made comes first; for the type checker
             self._transport.abort()
 
     def eof_received(self) -> bool | None:

@@ -76,6 +76,7 @@ class Lookout:
         self._pace = Pace.REST
         self._watch: SocketWatch | None = None
         self._kicked = asyncio.Event()
+        self._hurried = asyncio.Event()
         self._readers: set[asyncio.Future[None]] = set()
         self._cost = 0.0
         self._ended_at = float("-inf")
@@ -111,7 +112,7 @@ class Lookout:
     def kick(self, *, at_once: bool = False) -> None:
         """A census is due now; `at_once`, whatever the one before has cost."""
         if at_once:
-            self._ended_at = float("-inf")
+            self._hurried.set()
         self._kicked.set()
 
     def close(self) -> None:
@@ -146,9 +147,14 @@ class Lookout:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout_at(self._ended_at + self._gap()):
                     await self._kicked.wait()
-            # Not even a kick may let counting take more than half a core.
-            await asyncio.sleep(max(0.0, self._ended_at + self._cost / _KICKED_SHARE - loop.time()))  # noqa: TID251
+            # Not even a kick may let counting take more than half a core, unless it is in a hurry.
+            spaced_at = self._ended_at + self._cost / _KICKED_SHARE
+            if spaced_at > loop.time():
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout_at(spaced_at):
+                        await self._hurried.wait()
             self._kicked.clear()
+            self._hurried.clear()
             await self._take()
 
     def _gap(self) -> float:

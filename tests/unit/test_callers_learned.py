@@ -87,3 +87,9 @@ def test_a_learned_address_is_told_when_it_is_learned_and_among_the_known() -> N
     callers = Callers(CallerPolicy())
     assert [callers.probed("192.0.2.7", {}) for _ in range(4)] == [None, None, parse_address("192.0.2.7"), None]
     assert callers.known == ["192.0.2.7"]
+
+
+def test_what_is_trusted_anyway_is_not_learned_and_takes_no_place() -> None:
+    who = callers(sources=["10.0.0.0/24"])
+    assert [who.probed(NODE, PROBE) for _ in range(5)] == [None] * 5
+    assert who.known == ["10.0.0.0/24"]

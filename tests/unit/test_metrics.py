@@ -156,6 +156,13 @@ def test_the_scraper_gets_the_format_that_it_asks_for() -> None:
     assert not text.endswith(b"# EOF\n")
 
 
+@pytest.mark.parametrize("version", ["abc", "1.x", "", "1.0.0.0.0", "-1"])
+def test_a_version_that_there_is_not_falls_back_to_a_format_that_can_be_read(version: str) -> None:
+    body, content_type = metrics.render(make_status(), f"application/openmetrics-text;version={version}", WALL)
+    parse = parse_openmetrics if content_type.startswith("application/openmetrics-text") else parse_text
+    assert "drainer_phase" in {family.name for family in parse(body.decode())}
+
+
 def test_the_process_tells_of_itself() -> None:
     body, _ = metrics.render(make_status(), "", WALL)
     assert b"process_resident_memory_bytes " in body
@@ -169,3 +176,9 @@ def test_promtool_has_nothing_to_say() -> None:
     body, _ = metrics.render(make_status(census=TWO_PORTS), "", WALL)
     checked = subprocess.run([promtool, "check", "metrics"], input=body, capture_output=True, check=False, timeout=30)
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
+
+
+def test_a_scraper_that_asks_for_nonsense_gets_the_text_format() -> None:
+    body, content_type = metrics.render(make_status(), "application/openmetrics-text;version=abc", WALL)
+    assert content_type.startswith("text/plain")
+    assert body.startswith(b"# HELP drainer_connections ")
