@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from drainer.agent import Answer
-from drainer.gate import MAX_REQUEST
+from drainer.gate import MAX_REQUEST, Gate
 from tests.sockets.site import OUTCOME, Site, becomes, serving
 from tests.unit.fakes import now
 
@@ -212,3 +212,11 @@ async def test_an_answer_counts_as_waiting_from_its_own_moment_on() -> None:
             assert not silent.is_closing()  # it was the server that ended it
             _, another = await site.connect()
             await becomes(lambda: served(site) == {port_of_writer(newcomer), port_of_writer(another)})
+
+
+async def test_an_answer_for_who_has_hung_up_waits_for_nobody() -> None:
+    """aiohttp has no transport any more where the connection went before its answer."""
+    gate = Gate(1)
+    gate.asked(None)
+    gate.answered(None)
+    assert gate._waiting == {}

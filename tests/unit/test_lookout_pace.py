@@ -49,6 +49,19 @@ async def test_a_kick_at_once_does_not_ask_what_the_census_before_has_cost(*, at
     assert table.asked_at == [0.0, evenly(taken_at)]
 
 
+@pytest.mark.parametrize(
+    ("takes", "kicked_at"), [(0.0, 0.5), (1.0, 0.25)], ids=["while it is put off", "while a dump is read"]
+)
+async def test_a_kick_at_once_hurries_a_census_that_has_been_kicked_already(takes: float, kicked_at: float) -> None:
+    """SIGTERM comes right after the hook's answer, and that has kicked too."""
+    table = FakeTable(cost=1.0, takes=takes)
+    async with looking(table, interval=60.0) as (lookout, _):
+        after(kicked_at, lookout.kick)
+        after(0.75, lambda: lookout.kick(at_once=True))
+        await until(4.0)
+    assert table.asked_at == [0.0, evenly(max(0.75, takes))]
+
+
 async def test_readers_that_give_up_while_a_census_hangs_leave_nothing_behind() -> None:
     table = FakeTable()
     async with looking(table, interval=60.0) as (lookout, _):

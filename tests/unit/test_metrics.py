@@ -156,7 +156,7 @@ def test_the_scraper_gets_the_format_that_it_asks_for() -> None:
     assert not text.endswith(b"# EOF\n")
 
 
-@pytest.mark.parametrize("version", ["abc", "1.x", "", "1.0.0.0.0", "-1"])
+@pytest.mark.parametrize("version", ["1.x", "", "1.0.0.0.0", "-1"])
 def test_a_version_that_there_is_not_falls_back_to_a_format_that_can_be_read(version: str) -> None:
     body, content_type = metrics.render(make_status(), f"application/openmetrics-text;version={version}", WALL)
     parse = parse_openmetrics if content_type.startswith("application/openmetrics-text") else parse_text
