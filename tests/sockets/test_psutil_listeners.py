@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from collections.abc import Iterator
 
@@ -10,6 +11,7 @@ import pytest
 from drainer.model import Identity, TcpState
 from drainer.sockets.psutil_table import PsutilTable
 from tests.process.harness import Reserved
+from tests.sockets.loopback import Loopback, ids, port_of
 
 
 @pytest.fixture
@@ -53,3 +55,19 @@ def test_one_that_goes_does_not_rename_the_one_that_stays(port: int) -> None:
         with socket.create_server(("127.0.0.2", port)):
             [again] = listening(table) - {stays}
             assert again != comes
+
+
+def test_bytes_on_the_way_are_not_visible_so_nothing_flushes(net: Loopback) -> None:
+    """A client that does not read keeps what the app has closed in FIN_WAIT1, without any filter."""
+    listener = net.listen()
+    _, app = net.pair(listener)
+    app.setblocking(False)  # noqa: FBT003
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            app.send(bytes(65536))
+    app.close()
+
+    dump = PsutilTable([port_of(listener)]).dump()
+
+    assert len(ids(dump, listener, TcpState.FIN_WAIT1)) == 1
+    assert dump.flushing == set()
