@@ -4,7 +4,7 @@ PYTHON ?= python3.11 python3.12 python3.13 python3.14 python3
 VENV   := .venv
 PY     := $(VENV)/bin/python
 READY  := $(VENV)/.ready
-CODE   := $(wildcard drainer tests bench demo docs e2e)
+CODE   := $(wildcard drainer tests bench demo rollout docs e2e)
 PIP    := -m pip install -qq --disable-pip-version-check
 
 # An environment in $(1), made by the first interpreter that runs: a shim may exist and still refuse.
@@ -22,7 +22,7 @@ fi; exit 1
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fmt lint types contracts docs cover bench lock clean test-newest test-wheel
+.PHONY: help setup demo test check fmt lint types contracts docs cover bench clients rollout node lock clean test-newest test-wheel
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -77,6 +77,15 @@ cover: setup ## the last run's coverage as htmlcov/index.html
 bench: setup ## the figures in the README
 	@$(PY) -m bench
 
+clients: setup ## what client libraries do when their connection ends: docs/how-websockets-end.md
+	@$(PY) -m bench.clients
+
+rollout: setup ## a rolling restart with and without the agent, measured; ROLLOUT_ARGS='--help'
+	@$(PY) -m rollout $(ROLLOUT_ARGS)
+
+node: ## the packages for the tests of Node's examples; those install them by themselves
+	@cd tests/node && npm ci --no-audit --no-fund
+
 lock: ## requirements/*.txt anew, with the newest versions allowed
 	@requirements/lock $(PYTHON)
 
@@ -97,5 +106,5 @@ test-wheel: setup ## the built wheel, with only what ships, starts
 
 clean: ## away with all that was made here
 	@rm -rf .venv .venv-newest .venv-wheel dist htmlcov .coverage .coverage.* \
-		.hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+		tests/node/node_modules bench/clients/node/node_modules .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

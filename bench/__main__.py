@@ -1,5 +1,6 @@
-"""`python -m bench [census] [drain] [readyz] [rest] [memory] [--quick] [--markdown]`: all parts, or just these.
+"""`python -m bench [PART ...] [--quick] [--markdown]`: all parts, or just these.
 
+The parts: census, drain, readyz, rest, memory, closing, damage.
 Ratios count, times do not travel. The exit code is 0 also when a target is missed: the tables say so.
 """
 
@@ -10,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from bench import census, drain, memory, readyz, rest
+from bench import census, closing, damage, drain, memory, readyz, rest
 from bench.report import MISSED, NOISY, Table, machine, render
 
 PARTS: dict[str, Callable[..., list[Table]]] = {
@@ -19,13 +20,15 @@ PARTS: dict[str, Callable[..., list[Table]]] = {
     "readyz": readyz.run,
     "rest": rest.run,
     "memory": memory.run,
+    "closing": closing.run,
+    "damage": damage.run,
 }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; default: all")
-    parser.add_argument("--quick", action="store_true", help="fewer rounds and connections: under a minute")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds and connections: a minute or two")
     parser.add_argument("--markdown", action="store_true", help="tables for the README")
     parsed = parser.parse_args()
     unknown = sorted(set(parsed.parts) - set(PARTS))

@@ -20,7 +20,7 @@ from bench.sockets import connections
 from drainer.counter import CENSUS_STATES
 from drainer.sockets import wire
 from drainer.sockets.bytecode import dump_filter
-from drainer.sockets.netlink import NetlinkTable, _replies
+from drainer.sockets.netlink import NetlinkTable, replies
 from drainer.tracker import Tracker
 
 BARE, FULL = "drainer, bare count", "drainer, full census with tracker"
@@ -124,7 +124,7 @@ def _methods(port: int, size: int, program: Path | None) -> Iterator[dict[str, M
         return tracker.census(time.monotonic()).live
 
     methods = {
-        BARE: _timed(lambda: sum(len(rows) for runs in _replies(request, buffer) for rows in runs)),
+        BARE: _timed(lambda: sum(len(rows) for runs in replies(request, buffer) for rows in runs)),
         FULL: _timed(full),
         PROC: _timed(lambda: _read_proc(port)),
         PSUTIL: _timed(lambda: _ask_psutil(port)),

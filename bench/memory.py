@@ -24,7 +24,7 @@ MOST_START = 1.6
 def run(*, quick: bool) -> list[Table]:
     """MiB over the bare imports, and starts beside them."""
     figures = Figures()
-    with _imports() as (process, _):
+    with bare_imports() as (process, _):
         bare = resident_mib(process.pid)
     figures.add("resident: only the imports", bare, " MiB")
     for count in (10_000,) if quick else (10, *MOST_MIB):
@@ -43,7 +43,7 @@ def _add_start(figures: Figures, rounds: int) -> None:
     app_port = free_port()
     # One more at first: it writes the byte-code and warms the disk's cache.
     for _ in range(1 + rounds):
-        with _imports() as (_, seconds):
+        with bare_imports() as (_, seconds):
             imports.append(seconds)
         with agent(app_port) as one:
             starts.append(one.started_after)
@@ -54,7 +54,7 @@ def _add_start(figures: Figures, rounds: int) -> None:
 
 
 @contextlib.contextmanager
-def _imports() -> Iterator[tuple[subprocess.Popen[bytes], float]]:
+def bare_imports() -> Iterator[tuple[subprocess.Popen[bytes], float]]:
     """A process that has only imported, and the seconds that it took from before it was made."""
     began = time.perf_counter()
     with subprocess.Popen([sys.executable, "-c", IMPORTS], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:

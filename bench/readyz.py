@@ -42,7 +42,7 @@ def _add(figures: Figures, what: str, one: Agent, seconds: float) -> str:
     turning = threading.Thread(target=_turn, args=(one, stop))
     turning.start()
     try:
-        probes = _probe(one, seconds)
+        probes = probe(one, seconds)
     finally:
         stop.set()
         turning.join()
@@ -74,7 +74,7 @@ def _turn(one: Agent, stop: threading.Event) -> None:
         stop.wait(TURN)
 
 
-def _probe(one: Agent, seconds: float) -> list[float]:
+def probe(one: Agent, seconds: float) -> list[float]:
     """Probes one after the other, each on a connection of its own."""
     times = []
     until = time.perf_counter() + seconds

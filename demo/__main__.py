@@ -14,14 +14,15 @@ from importlib.util import find_spec
 
 
 def options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m demo", description="A drain to look at, in about 20 seconds.")
+    parser = argparse.ArgumentParser(prog="python -m demo", description="A drain to look at, in about half a minute.")
     parser.add_argument("--clients", type=between(1, 400), default=200, metavar="N", help="how many (default: 200)")
     parser.add_argument(
         "--grace", type=between(8, 40), default=30, metavar="S", help="the pod's grace period (default: 30 s)"
     )
     parser.add_argument(
-        "--stay", type=between(0, 400), default=0, metavar="N", help="so many clients never leave: a drain that fails"
+        "--stay", type=between(0, 400), metavar="N", help="so many do not leave by themselves (default: three of four)"
     )
+    parser.add_argument("--no-closers", action="store_true", help="nobody closes them: a drain that fails")
     return parser.parse_args()
 
 
@@ -51,7 +52,8 @@ def main() -> int:
         assert task is not None
         for number in (signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-        return await Story(Plan(chosen.clients, chosen.grace, chosen.stay)).play()
+        stay = chosen.clients * 3 // 4 if chosen.stay is None else chosen.stay
+        return await Story(Plan(chosen.clients, chosen.grace, stay, not chosen.no_closers)).play()
 
     try:
         return 0 if asyncio.run(play()) else 1

@@ -14,8 +14,8 @@ ARRIVAL_GAP = 0.004
 """Seconds between two arrivals: a crowd, but no flood."""
 PAUSE = (0.5, 2.0)
 """Seconds between two messages of one client."""
-NORMAL = 1000
-"""The close code when a client leaves by itself and the server has answered."""
+NORMAL, RESTART = 1000, 1012
+"""Close codes: a client has left by itself and the server has answered; the server restarts, come back elsewhere."""
 
 
 class Crowd:
@@ -30,8 +30,10 @@ class Crowd:
         """Sent, and echoed by the app."""
         self.left = 0
         """Clients that closed their connection themselves, in peace."""
+        self.told: list[float] = []
+        """When clients were told to go to another pod: closed with 1012."""
         self.cut: Counter[int] = Counter()
-        """Clients whose connection was ended by someone else, by close code: 1006 without a word, 1001 by the app."""
+        """Clients whose connection was ended otherwise, by close code: 1006 without a word, 1001 by the app."""
         self.refused = 0
         """Clients that were never served."""
         self.last_leave_at = 0.0
@@ -75,6 +77,8 @@ class Crowd:
             first_echo.set()
             return
         self.connected += 1
+        closed = asyncio.create_task(connection.wait_closed())
+        closed.add_done_callback(lambda _: leave.set())
         with contextlib.suppress(ConnectionClosed):
             await self._chat(connection, leave, first_echo)
         self.last_leave_at = asyncio.get_running_loop().time()
@@ -83,6 +87,8 @@ class Crowd:
         first_echo.set()
         if connection.close_code == NORMAL:
             self.left += 1
+        elif connection.close_code == RESTART:
+            self.told.append(self.last_leave_at)
         else:
             self.cut[connection.close_code or 0] += 1
 

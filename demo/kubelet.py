@@ -64,10 +64,10 @@ class Container:
         """None while it runs."""
         return self.process.returncode
 
-    async def said(self, key: str) -> Any:
-        """The value of `key` in the next line of JSON on standard output; None if there is no such line."""
+    async def said(self) -> dict[str, Any] | None:
+        """The next line of JSON on standard output; None if there is no such line."""
         line = await self.out.get()
-        return None if line is None else json.loads(line)[key]
+        return None if line is None else json.loads(line)
 
     async def failed(self) -> DemoError:
         """Why it is not running."""
@@ -135,17 +135,17 @@ async def starting(container: Container) -> AsyncIterator[None]:
         raise
 
 
-async def start_app() -> tuple[Container, int]:
-    """The app, and the port it has chosen."""
+async def start_app() -> tuple[Container, dict[str, int]]:
+    """The app, and the ports it has chosen: `port` and `notify_port`."""
     app = await Container.start("app", "demo.app")
     async with starting(app):
-        port = await app.said("port")
-        if port is None:
+        ports = await app.said()
+        if ports is None:
             raise await app.failed()
-        return app, port
+        return app, ports
 
 
-async def start_agent(app_port: int, on_line: Callable[[str], None], **settings: float) -> tuple[Container, int]:
+async def start_agent(app_port: int, on_line: Callable[[str], None], **settings: object) -> tuple[Container, int]:
     """The agent beside it, and the free port it serves on; returns when it is ready."""
     # Bound but not listening, the port is nobody else's, and SO_REUSEADDR lets the agent have it.
     with socket.socket() as reserved:

@@ -19,6 +19,7 @@ class Plan:
     clients: int
     grace: float
     staying: int
+    closers: bool
 
     @property
     def window(self) -> float:
@@ -81,7 +82,14 @@ class Report:
         if answer:
             counted = "{connections_at_start} at the start + {arrived} arrived = {left} left + {remaining} remaining"
             rows.append(("connections", counted.format(**answer)))
-        rows.append(("clients", f"{crowd.left} left by themselves, {self.cut} cut{codes}; {crowd.messages} messages"))
+        told = len(crowd.told)
+        people = f"{crowd.left} left by themselves, {told} told to go (1012), {self.cut} cut{codes}"
+        rows.append(("clients", f"{people}; {crowd.messages} messages"))
+        if told > 1:
+            first, last = min(crowd.told), max(crowd.told)
+            rows.append(
+                ("pace", f"{told} closed in {last - first:.1f} s, at most {self._most_in_a_second()} in any second")
+            )
         if self.drained and self.last_close:
             milliseconds = max(0.0, self.answered_at - self.last_close) * 1000
             rows.append(("answered", f"{milliseconds:.1f} ms after the last connection closed"))
@@ -92,7 +100,12 @@ class Report:
         faults = [*self._faults_of_the_drain(), *self._faults_of_the_order()]
         if faults:
             return False, f"The drain was not what it should be: {', and '.join(faults)}."
-        return True, f"Nobody was cut: all {self.crowd.left} clients left by themselves before the app was stopped."
+        left, told = self.crowd.left, len(self.crowd.told)
+        return True, f"Nobody was cut: {left} clients left by themselves, {told} were told to go, one by one."
+
+    def _most_in_a_second(self) -> int:
+        told = sorted(self.crowd.told)
+        return max(sum(at <= one < at + 1 for one in told) for at in told)
 
     def _faults_of_the_drain(self) -> Iterator[str]:
         if not self.answer:

@@ -8,6 +8,7 @@ import json
 from contextlib import AsyncExitStack
 from typing import Any
 
+from demo.app import HOST
 from demo.clients import Crowd
 from demo.kubelet import HOOK, LEAST_GRACE, PROBE, WATCHER, Container, DemoError, get, start_agent, start_app
 from demo.report import APP_RESERVE, Plan, Report
@@ -22,7 +23,8 @@ AT_REST = 8.0
 _SENTENCES = {
     "settling": "settling: stale load balancers may still send new clients",
     "draining": "draining: the last one to leave ends the drain",
-    "drained": "drained: everybody has left, so the hook is answered",
+    "closing": "closing: those who stay are told to go, one by one (1012, service restart)",
+    "drained": "drained: everybody has gone, so the hook is answered",
     "deadline": "deadline: some stay, but the app needs time to stop",
 }
 """What the agent's words mean."""
@@ -50,10 +52,18 @@ class Story:
 
     async def _play(self, cleanup: AsyncExitStack) -> Report:
         plan = self._plan
-        app, app_port = await start_app()
+        app, ports = await start_app()
         cleanup.push_async_callback(app.kill)
-        self._say("app", f"a WebSocket server on port {app_port}, without any drain code")
-        settings = {"grace_period": plan.grace, "app_reserve": APP_RESERVE, "settle": plan.settle}
+        app_port = ports["port"]
+        self._say("app", f"a WebSocket server on port {app_port}")
+        settings: dict[str, object] = {
+            "grace_period": plan.grace,
+            "app_reserve": APP_RESERVE,
+            "settle": plan.settle,
+        }
+        if plan.closers:
+            notify_url = f"http://{HOST}:{ports['notify_port']}/drain"
+            settings |= {"close": "websocket,notify", "websocket_ports": app_port, "notify_url": notify_url}
         agent, agent_port = await start_agent(app_port, self._agent_said, **settings)
         cleanup.push_async_callback(agent.kill)
         self._say("agent", "the sidecar: counts the app's connections in the kernel")
@@ -100,7 +110,7 @@ class Story:
         grace = max(LEAST_GRACE, plan.grace - int(report.held))
         self._say("kubelet", f"SIGTERM to the app, which has {grace:g} s to go")
         report.app_code = await app.stop(grace)
-        report.last_close = await app.said("last_close") or 0.0
+        report.last_close = (await app.said() or {}).get("last_close", 0.0)
         self._say("app", f"exits with {report.app_code}")
         await crowd.gone()
         if report.cut:
@@ -163,6 +173,8 @@ class Story:
             return
         sentence = _SENTENCES.get(facts.get("phase"))
         if facts["level"] == "warning" and "outcome" not in facts:
+            sentence = facts["message"]
+        if facts["message"].startswith("closer "):
             sentence = facts["message"]
         if sentence is not None:
             self._say("agent", sentence)

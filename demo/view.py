@@ -15,8 +15,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-PHASES = ("serving", "settling", "draining", "done")
-COLOURS = {"serving": "green", "settling": "yellow", "draining": "cyan", "done": "green"}
+PHASES = ("serving", "settling", "draining", "closing", "done")
+COLOURS = {"serving": "green", "settling": "yellow", "draining": "cyan", "closing": "blue", "done": "green"}
 WHO = {"kubelet": "magenta", "agent": "cyan", "app": "blue", "clients": "green"}
 
 

@@ -10,12 +10,15 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from drainer.attempt import Verdict
 from drainer.callers import Trust
 from drainer.cli import Exit
-from drainer.drain import TRANSITIONS, Drain, DrainPlan, Phase, Result
+from drainer.drain import Drain, DrainPlan
+from drainer.kinds import CLOSERS
 from drainer.lookout import SECONDS_BOUNDS
 from drainer.metrics import render
 from drainer.model import CensusError, Histogram, Reason
+from drainer.phases import TRANSITIONS, Closings, Phase, Result
 from drainer.settings import SETTINGS
 from drainer.status import Status
 from drainer.tracker import Tracker
@@ -27,7 +30,7 @@ _WHY = {
     (Phase.SERVING, Phase.SETTLING): "begin",
     (Phase.SETTLING, Phase.DRAINING): "settle is over",
     (Phase.SETTLING, Phase.DONE): "deadline",
-    (Phase.DRAINING, Phase.CLOSING): "there are closers",
+    (Phase.DRAINING, Phase.CLOSING): "patience is over, and there are closers",
     (Phase.DRAINING, Phase.DONE): "drained, or deadline",
     (Phase.CLOSING, Phase.DONE): "drained, or deadline",
     (Phase.DONE, Phase.SETTLING): "begin, 60 s later",
@@ -62,6 +65,7 @@ def words() -> str:
         ("Phases", Phase),
         ("Outcomes", Result),
         ("Reasons for which a socket is left out", Reason),
+        ("What came of a try to end a connection", Verdict),
         ("Trust of a caller", Trust),
         ("Census errors", CensusError),
     ):
@@ -112,6 +116,9 @@ def _empty_status() -> Status:
         census_seconds=Histogram(SECONDS_BOUNDS),
         census_errors={},
         notified=False,
+        closers=dict.fromkeys(CLOSERS),
+        closings=Closings(),
+        left_by_themselves=0,
     )
 
 

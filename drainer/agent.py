@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
+from drainer.attempt import Attempt
 from drainer.callers import Callers, PassiveSlots, Trust, is_hook
-from drainer.drain import Announce, Drain, DrainPlan, Outcome, Phase, Result
+from drainer.crew import Closer, Crew
+from drainer.drain import Drain, DrainPlan
 from drainer.driver import Driver
 from drainer.lookout import Lookout, Pace, SocketTable
-from drainer.model import Census, Histogram
+from drainer.model import Census, Histogram, Identity
+from drainer.observers import Observer, Observers
+from drainer.phases import Announce, Closings, Outcome, Phase, Result
 from drainer.policy import Container, Policy
 from drainer.status import DrainStatus, Status
 from drainer.tracker import Tracker
@@ -21,26 +25,6 @@ DRAIN_SECONDS_BOUNDS = (1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0,
 
 EXIT_FLUSH = 1.5
 """Seconds that a native sidecar waits for last bytes: the kubelet gives at least two."""
-
-
-TELL_AGAIN_AFTER = 60.0
-"""Seconds until the same error of counting is told again."""
-
-
-class Observer(Protocol):
-    """Is told what happens. Whatever it raises is counted nowhere and changes nothing."""
-
-    def announced(self, announce: Announce, status: Status) -> None:
-        """The phase has changed."""
-        ...
-
-    def noted(self, note: str) -> None:
-        """Something that explains what the agent does later."""
-        ...
-
-    def warned(self, warning: str) -> None:
-        """Something that the user should know."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,21 +48,26 @@ class Agent:
         plan: DrainPlan,
         callers: Callers,
         policy: Policy,
+        closers: Mapping[str, Closer] | None = None,
         observers: Sequence[Observer] = (),
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._plan = plan
         self._callers = callers
         self._policy = policy
-        self._observers = observers
-        self._driver = Driver(Drain(plan), self._announced)
+        self._observers = Observers(observers, self._loop.time)
+        self._crew = Crew(closers or {}, self._answered, self._observers)
+        self._driver = Driver(Drain(plan, random.random), self._announced, self._crew.close)
+        self._driver.drain.unusable = self._crew.unusable
         self._lookout = Lookout(
             table,
             Tracker(ports, policy.min_age),
             interval=policy.interval,
             max_remaining=plan.max_remaining,
             on_census=self._counted,
-            on_error=self._failed_to_count,
+            on_error=lambda error: self._observers.troubled(
+                f"counting is impaired: {str(error) or type(error).__name__}"
+            ),
         )
         self._held: set[asyncio.Future[Outcome]] = set()
         self._passive: dict[asyncio.Future[Outcome | None], Driver] = {}
@@ -87,10 +76,13 @@ class Agent:
         self._exit_at: float | None = None
         self._exit = asyncio.Event()
         self._last_outcome: Outcome | None = None
-        self._errors_told: dict[str, float] = {}
+        self._examination: asyncio.Task[None] | None = None
+        self._examined: frozenset[Identity] = frozenset()
         self._drains = dict.fromkeys(Result, 0)
         self._drain_seconds = Histogram(DRAIN_SECONDS_BOUNDS)
         self._calls = dict.fromkeys(Trust, 0)
+        self._closings = Closings()
+        self._left_by_themselves = 0
 
     async def run(self) -> None:
         """Count until `terminate` has had its effect."""
@@ -99,9 +91,11 @@ class Agent:
             await self._exit.wait()
         finally:
             self._exit.set()
-            counting.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await counting
+            self._crew.stop()
+            for task in filter(None, (counting, self._examination)):
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
             self._lookout.close()
             self._driver.stop()
 
@@ -132,7 +126,7 @@ class Agent:
         """A probe of /readyz: whether the pod is ready, and the phase as the reason."""
         learned = self._callers.probed(peer, headers)
         if learned is not None:
-            self._tell(lambda observer: observer.noted(f"{learned} probes /readyz: trusted from now on as the node"))
+            self._observers.noted(f"{learned} probes /readyz: trusted from now on as the node")
         phase = self._driver.drain.phase
         return self._policy.readiness.is_ready(phase), phase
 
@@ -167,7 +161,7 @@ class Agent:
             phase=drain.phase,
             ready=self._policy.readiness.is_ready(drain.phase),
             census=self._lookout.census,
-            drain=DrainStatus(drain.deadline_at, drain.so_far(now)) if drain.is_running() else None,
+            drain=DrainStatus(drain.deadline_at, drain.so_far(now), drain.pace) if drain.is_running() else None,
             last_outcome=self._last_outcome,
             held=len(self._held),
             passive=len(self._passive),
@@ -178,13 +172,16 @@ class Agent:
             census_seconds=self._lookout.seconds,
             census_errors=self._lookout.errors,
             notified=self._lookout.is_notified,
+            closers=self._crew.missing,
+            closings=self._closings + drain.closings(),
+            left_by_themselves=self._left_by_themselves,
         )
 
     def _judge(self, peer: str, headers: Mapping[str, str]) -> bool:
         verdict = self._callers.judge(peer, headers)
         self._calls[verdict.trust] += 1
         if verdict.warning is not None:
-            self._tell(lambda observer: observer.warned(verdict.warning or ""))
+            self._observers.warned(verdict.warning)
         return verdict.counts
 
     async def _hold_stranger(self, peer: str) -> Answer:
@@ -198,7 +195,8 @@ class Agent:
         evicted = self._slots.take(future, peer)
         if evicted is not None and not evicted.done():
             evicted.set_result(None)
-        driver = self._passive[future] = Driver(Drain(self._plan), announced)
+        # Without a plan for closing: whatever a stranger asks for, nobody is closed.
+        driver = self._passive[future] = Driver(Drain(replace(self._plan, closing=None)), announced)
         # The numbers of now: at rest the next census may be long in coming, and the deadline need not wait for it.
         driver.observe(self._lookout.census)
         driver.begin()
@@ -213,32 +211,58 @@ class Agent:
 
     def _announced(self, announce: Announce) -> None:
         """The phase has changed: answer who waits for an outcome, count at the new pace, tell the observers."""
+        if announce.phase is not Phase.CLOSING:
+            self._crew.stop()
+        if announce.phase is Phase.SETTLING:
+            self._examine()
         if announce.outcome is not None:
-            self._last_outcome = announce.outcome
-            self._drains[announce.outcome.result] += 1
-            self._drain_seconds.observe(announce.outcome.tally.seconds)
-            for future in self._held:
-                if not future.done():
-                    future.set_result(announce.outcome)
-            if self._terminated_at is not None and self._exit_at is None:
-                # A native sidecar that had been asked to go while its drain was running.
-                self._exit_now()
+            self._conclude(announce.outcome)
         self._set_pace()
         self._lookout.kick()
-        status = self.status()
-        self._tell(lambda observer: observer.announced(announce, status))
+        self._observers.announced(announce, self.status())
+
+    def _conclude(self, outcome: Outcome) -> None:
+        self._last_outcome = outcome
+        self._drains[outcome.result] += 1
+        self._drain_seconds.observe(outcome.tally.seconds)
+        self._closings += outcome.tally.closings
+        self._left_by_themselves += outcome.tally.left_by_themselves
+        for future in self._held:
+            if not future.done():
+                future.set_result(outcome)
+        if self._terminated_at is not None and self._exit_at is None:
+            # A native sidecar that had been asked to go while its drain was running.
+            self._exit_now()
+
+    def _answered(self, closer: str, attempts: Mapping[Identity, Attempt]) -> None:
+        self._driver.answer(closer, attempts)
+
+    def _examine(self) -> None:
+        """Find out which closers can work here: when there is an app to try it on, another app, or a drain."""
+        if self._crew.missing and (self._examination is None or self._examination.done()):
+            self._examination = self._loop.create_task(self._examine_closers(), name="examine closers")
+
+    async def _examine_closers(self) -> None:
+        await self._crew.examine()
+        self._driver.drain.unusable = self._crew.unusable
+        self._driver.advance()
 
     def _set_pace(self) -> None:
         if self._exit.is_set():
             return  # Nobody counts any more, and nobody would close the watch.
-        pace = Pace.PASSIVE if self._passive else Pace.REST
-        if self._terminated_at is not None:
+        pace, phase = Pace.PASSIVE if self._passive else Pace.REST, self._driver.drain.phase
+        if phase is Phase.CLOSING:
+            pace = Pace.CLOSE
+        elif phase is Phase.DRAINING or self._terminated_at is not None:
             pace = Pace.DRAIN
-        elif self._driver.drain.is_running():
-            pace = Pace.SETTLE if self._driver.drain.phase is Phase.SETTLING else Pace.DRAIN
+        elif phase is Phase.SETTLING:
+            pace = Pace.SETTLE
         self._lookout.follow(pace)
 
     def _counted(self, census: Census) -> None:
+        if not census.listeners <= self._examined:
+            self._examine()
+        self._examined = census.listeners
         for driver in (self._driver, *self._passive.values()):
             driver.observe(census)
         if self._terminated_at is not None and census.taken_at >= self._terminated_at:
@@ -270,16 +294,3 @@ class Agent:
             if not passive.done():
                 passive.set_result(None)
         self._exit.set()
-
-    def _failed_to_count(self, error: Exception) -> None:
-        """Say so, but not the same thing each second."""
-        text, now = f"counting is impaired: {str(error) or type(error).__name__}", self._loop.time()
-        if now - self._errors_told.get(text, float("-inf")) >= TELL_AGAIN_AFTER:
-            self._errors_told = {told: at for told, at in self._errors_told.items() if now - at < TELL_AGAIN_AFTER}
-            self._errors_told[text] = now
-            self._tell(lambda observer: observer.warned(text))
-
-    def _tell(self, call: Callable[[Observer], None]) -> None:
-        for observer in self._observers:
-            with contextlib.suppress(Exception):
-                call(observer)

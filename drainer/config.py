@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
+from urllib.parse import urlsplit
 
+from drainer.addresses import parse_address
 from drainer.callers import CallerPolicy
+from drainer.closing import LAST_MOMENT, ClosePlan
 from drainer.drain import DrainPlan
 from drainer.errors import ConfigError
+from drainer.ladder import Rung
 from drainer.settings import BY_NAME, PREFIX, SETTINGS, Setting
 
 _SERVICE_LINK = re.compile(r"_(SERVICE_(HOST|PORT)|PORT_\d+_(TCP|UDP|SCTP))(_|$)")
@@ -35,6 +39,18 @@ class Config:
     readiness: str
     max_remaining: int
     flush: float
+    close: tuple[str, ...]
+    close_code: int
+    close_reason: str
+    patience: float
+    straggler_time: float | None
+    escalate_after: float
+    close_rate: float | None
+    notify_url: str
+    notify_mode: str
+    notify_remote: bool
+    websocket_ports: tuple[int, ...]
+    websocket_unproven: bool
     ignore_peers: tuple[str, ...]
     idle_after: float | None
     min_age: float
@@ -68,6 +84,7 @@ class Config:
             mistakes.append(
                 f"{BY_NAME['port'].env}={values['port']}: is one of the app's ports too; allowed: a port of its own"
             )
+        mistakes += _contradictions(values)
         warnings += _unknown(environ)
         if mistakes:
             raise ConfigError(mistakes)
@@ -82,6 +99,18 @@ class Config:
             flush=self.flush,
             max_remaining=self.max_remaining,
             stopped_after=self.grace_period + STOP_MARGIN,
+            closing=self._close_plan() if self.close else None,
+        )
+
+    def _close_plan(self) -> ClosePlan:
+        return ClosePlan(
+            rungs=tuple(
+                Rung(name, name == "notify", name == "notify" and self.notify_mode == "announce") for name in self.close
+            ),
+            patience=self.patience,
+            straggler_time=_straggler_time(self.straggler_time, self.close, self.escalate_after),
+            escalate_after=self.escalate_after,
+            rate=self.close_rate,
         )
 
     def caller_policy(self, gateways: Iterable[str] = ()) -> CallerPolicy:
@@ -170,6 +199,33 @@ def _window(grace_period: float, app_reserve: float, timeout: float | None) -> f
     return window if timeout is None else min(window, timeout)
 
 
+def _contradictions(values: Mapping[str, Any]) -> Iterable[str]:
+    """Settings that cannot both be meant, as far as each could be read."""
+    url = values.get("notify_url")
+    if url == "" and "notify" in values.get("close", ()):
+        yield (
+            f"{BY_NAME['notify_url'].env} is not set, and {BY_NAME['close'].env} names notify; "
+            "allowed: where the app listens, like http://127.0.0.1:9809/drain"
+        )
+    if url and values.get("notify_remote") is False and not _is_loopback(urlsplit(url).hostname or ""):
+        yield (
+            f"{BY_NAME['notify_url'].env}={url!r} leads to another host; allowed: loopback, like "
+            f"http://127.0.0.1:9809/drain, or any host with {BY_NAME['notify_remote'].env}=true"
+        )
+    foreign = sorted({*values.get("websocket_ports", ())}.difference(values.get("app_ports", ())))
+    if foreign and "app_ports" in values:
+        yield f"{BY_NAME['websocket_ports'].env}={foreign[0]}: is not a port of the app; allowed: ports of app_ports"
+
+
+def _is_loopback(host: str) -> bool:
+    address = parse_address(host)
+    return host.lower() == "localhost" or (address is not None and address.is_loopback)
+
+
+def _straggler_time(chosen: float | None, closers: Sequence[str], escalate_after: float) -> float:
+    return chosen if chosen is not None else len(closers) * escalate_after + LAST_MOMENT
+
+
 def _bend(values: dict[str, Any], warnings: list[str]) -> None:
     """Make settings that contradict each other fit, and say how."""
     grace, reserve = values["grace_period"], values["app_reserve"]
@@ -183,8 +239,26 @@ def _bend(values: dict[str, Any], warnings: list[str]) -> None:
     if settle >= window:
         values["settle"] = window / 2
         warnings.append(f"settle {settle:g}s leaves nothing of the {window:g}s of a drain: {window / 2:g}s is used")
+    if values["close"]:
+        _bend_closing(values, window - values["settle"], warnings)
     if values["token"] and values["callers"] == "all":
         warnings.append("callers=all has no effect while a token is set: only who sends the token is trusted")
+
+
+def _bend_closing(values: dict[str, Any], room: float, warnings: list[str]) -> None:
+    """`room`: seconds from the end of the settle time to the deadline."""
+    if values["patience"] >= room:
+        warnings.append(f"patience {values['patience']:g}s leaves no time for closing: {room / 2:g}s is used")
+        values["patience"] = room / 2
+    room -= values["patience"]
+    straggler_time = _straggler_time(values["straggler_time"], values["close"], values["escalate_after"])
+    if straggler_time >= room:
+        values["straggler_time"] = room / 2
+        warnings.append(
+            f"straggler_time {straggler_time:g}s leaves nothing of the {room:g}s for closing: {room / 2:g}s is used"
+        )
+    if values["notify_url"] and "notify" not in values["close"]:
+        warnings.append(f"notify_url has no effect: {BY_NAME['close'].env} does not name notify")
 
 
 def _unknown(environ: Mapping[str, str]) -> Iterable[str]:

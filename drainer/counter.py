@@ -54,10 +54,12 @@ class Counter:
                 if unsent > FIN_ALONE and state in CLOSED_STATES
             )
         if self._idle_after is not None and kinds.intersection(LIVE_STATES):
+            quiet = rows.quiet
+            self.dump.quiet.update(zip(ids, quiet, strict=True))
             self.dump.idle.update(
                 identity
-                for state, identity, quiet in zip(states, ids, rows.quiet, strict=True)
-                if quiet >= self._idle_after and state in LIVE_STATES
+                for state, identity, seconds in zip(states, ids, quiet, strict=True)
+                if seconds >= self._idle_after and state in LIVE_STATES
             )
 
     def _group(self, port: int, state: int) -> set[object]:
@@ -116,6 +118,7 @@ def join(first: Dump, second: Dump) -> Dump:
         groups=groups,
         flushing=first.flushing | second.flushing,
         idle=first.idle & second.idle,
+        quiet=first.quiet | second.quiet,
         ignored=second.ignored if second.ignored is not None else first.ignored,
         taken_at=first.taken_at,
         cost=first.cost + second.cost,

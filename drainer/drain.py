@@ -2,81 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
-from types import MappingProxyType
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
+from drainer.attempt import Attempt
+from drainer.closing import ClosePlan, Closing
+from drainer.ladder import Rung
 from drainer.model import Census, Identity
-
-
-class Phase(StrEnum):
-    """Where a drain stands."""
-
-    SERVING = "serving"
-    """No drain."""
-    SETTLING = "settling"
-    """New clients still come from load balancers that do not know yet: zero connections end nothing."""
-    DRAINING = "draining"
-    """Connections leave by themselves; the first confirmed zero ends the drain."""
-    CLOSING = "closing"
-    """Connections are being closed."""
-    DONE = "done"
-    """There is an outcome; the app may be stopped."""
-
-
-TRANSITIONS: Mapping[Phase, frozenset[Phase]] = MappingProxyType(
-    {
-        Phase.SERVING: frozenset({Phase.SETTLING}),
-        Phase.SETTLING: frozenset({Phase.DRAINING, Phase.DONE, Phase.SERVING}),
-        Phase.DRAINING: frozenset({Phase.CLOSING, Phase.DONE, Phase.SERVING}),
-        Phase.CLOSING: frozenset({Phase.DONE, Phase.SERVING}),
-        Phase.DONE: frozenset({Phase.SETTLING, Phase.SERVING}),
-    }
-)
-"""Which phase may follow which; the diagram in docs/how-a-drain-goes.md is drawn from this."""
-
-RUNNING = frozenset({Phase.SETTLING, Phase.DRAINING, Phase.CLOSING})
-"""The phases in which callers are held."""
-
-
-class Result(StrEnum):
-    """The one word for how a drain ended: the same in answer, metric and log."""
-
-    DRAINED = "drained"
-    """All connections left."""
-    DEADLINE = "deadline"
-    """Time was up; some were left, and the app ends them."""
-    RESUMED = "resumed"
-    """The pod lives on: the app was restarted, or somebody asked."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """What a drain has come to. Without idle connections that wake up, at_start + arrived = left + remaining."""
-
-    began_at: float
-    at: float
-    """The moment that the numbers are of."""
-    at_start: int
-    """Live connections in the first census after the beginning."""
-    arrived: int
-    """Connections that came while draining."""
-    left: int
-    remaining: int
-
-    @property
-    def seconds(self) -> float:
-        """How long the drain has taken."""
-        return self.at - self.began_at
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a drain ended."""
-
-    result: Result
-    tally: Tally
+from drainer.phases import RUNNING, TRANSITIONS, Action, Announce, Close, Closings, Outcome, Pace, Phase, Result, Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,20 +25,9 @@ class DrainPlan:
     """How long a repeated hook is answered with the outcome that there is (the kubelet calls at least once)."""
     stopped_after: float = 40.0
     """How long after the kubelet's hook its app has been stopped for certain: the grace period and a margin."""
+    closing: ClosePlan | None = None
+    """None where nobody closes: then there is no phase CLOSING."""
 
-
-@dataclass(frozen=True, slots=True)
-class Announce:
-    """The phase has changed: everyone who shows or acts on it must know."""
-
-    phase: Phase
-    at: float
-    outcome: Outcome | None = None
-    reason: str = field(default="", compare=False)
-    """Why the pod serves again, for people."""
-
-
-Action = Announce
 
 ASKED = "somebody asked"
 RESTARTED = "the app was restarted"
@@ -118,8 +40,11 @@ FORGOTTEN = (
 class Drain:
     """The machine. Each input returns the actions that follow from it; `wake_at` says when time alone will act."""
 
-    def __init__(self, plan: DrainPlan) -> None:
+    def __init__(self, plan: DrainPlan, random: Callable[[], float] = lambda: 0.5) -> None:
+        """`random` gives numbers from 0 to 1, for jitter."""
         self.plan = plan
+        self.unusable: frozenset[str] = frozenset()
+        """Closers that cannot work here and now: CLOSING does without them."""
         self.phase = Phase.SERVING
         self.entered_at = float("-inf")
         self.outcome: Outcome | None = None
@@ -132,8 +57,11 @@ class Drain:
         self._listeners: frozenset[Identity] | None = None
         self._stopped_at: float | None = None
         self._when_overtaken: Tally | None = None
+        self._random = random
+        self._closing: Closing | None = None
+        self._pace: Pace | None = None
 
-    def begin(self, now: float, *, by_kubelet: bool = False) -> list[Action]:
+    def begin(self, now: float, *, by_kubelet: bool = False) -> list[Announce]:
         """Start a drain, or join the one that runs or has just ended: preStop, SIGTERM and a human may all call it.
 
         The kubelet stops the app after its hook; where it does not, the drain was for nothing (see `observe`).
@@ -147,12 +75,12 @@ class Drain:
         self.deadline_at = now + self.plan.window
         self._start = self._listeners = None
         self._flush_ends_at = None
-        self._when_overtaken = None
+        self._when_overtaken = self._closing = None
         if not by_kubelet:
             self._stopped_at = None
         return [self._enter(Phase.SETTLING, now)]
 
-    def observe(self, census: Census, now: float) -> list[Action]:
+    def observe(self, census: Census, now: float) -> list[Announce]:
         """Take in what was counted. Only a confirmed census from after the last change of phase can end a drain.
 
         The pod serves again when the app was restarted, and when the app still listens long after the kubelet should
@@ -163,15 +91,21 @@ class Drain:
             return []
         if self._start is None:
             self._start = census
+        if self._closing is not None:
+            self._closing.observe(census, now)
         if self._is_restarted(census):
             return self.resume(now, RESTARTED)
         if self.is_done() and self._is_forgotten(census, now):
             return self.resume(now, FORGOTTEN)
-        if self.phase not in (Phase.DRAINING, Phase.CLOSING) or census.taken_at < self.entered_at:
-            return []
+        if self.phase in (Phase.DRAINING, Phase.CLOSING) and census.taken_at >= self.entered_at:
+            return self._weigh(census, now)
+        return []
+
+    def _weigh(self, census: Census, now: float) -> list[Announce]:
+        """Who is left?"""
         if census.live > self.plan.max_remaining:
             self._flush_ends_at = None
-            return []
+            return self._close_if_due(now)
         if not census.confirmed:
             return []
         if not census.flushing:
@@ -180,24 +114,36 @@ class Drain:
             self._flush_ends_at = now + self.plan.flush
         return []
 
-    def advance(self, now: float) -> list[Action]:
+    def advance(self, now: float) -> Sequence[Action]:
         """Let time act: the settle time, the flush time, and before all the deadline."""
         if not self.is_running():
             return []
         if now >= self.deadline_at:
-            return self._finish(Outcome(Result.DEADLINE, self.so_far(now)))
+            return self._finish(Outcome(Result.DEADLINE, self._conclusion(now)))
         if self._flush_ends_at is not None and now >= self._flush_ends_at:
             return self._emptied(now)
+        if self._closing is not None:
+            return self._closing.advance(now)
+        entered: list[Announce] = []
         if self.phase is Phase.SETTLING and now >= self.began_at + self.plan.settle:
-            return [self._enter(Phase.DRAINING, now)]
-        return []
+            entered = [self._enter(Phase.DRAINING, now)]
+        return [*entered, *self._close_if_due(now)]
 
-    def resume(self, now: float, reason: str = ASKED) -> list[Action]:
+    def answer(self, closer: str, attempts: Mapping[Identity, Attempt], now: float) -> list[Close]:
+        """Take in what came of the tries of `closer`."""
+        return self._closing.answer(closer, attempts, now) if self._closing else []
+
+    @property
+    def pace(self) -> Pace | None:
+        """While CLOSING: how it goes about it, as planned at its beginning."""
+        return self._pace if self.phase is Phase.CLOSING else None
+
+    def resume(self, now: float, reason: str = ASKED) -> list[Announce]:
         """Back to SERVING; whoever is held by a running drain is told so."""
         if self.phase is Phase.SERVING:
             return []
-        outcome = Outcome(Result.RESUMED, self.so_far(now)) if self.is_running() else None
-        self.outcome = None
+        outcome = Outcome(Result.RESUMED, self._conclusion(now)) if self.is_running() else None
+        self.outcome = self._closing = None
         self._flush_ends_at = None
         return [self._enter(Phase.SERVING, now, outcome, reason)]
 
@@ -209,7 +155,7 @@ class Drain:
         if self.is_running():
             self._when_overtaken = self.so_far(now)
 
-    def conclude(self, now: float) -> list[Action]:
+    def conclude(self, now: float) -> list[Announce]:
         """The app listens no more and nothing is left: a running drain need not wait for anybody."""
         return self._emptied(now) if self.is_running() else []
 
@@ -222,6 +168,10 @@ class Drain:
             moments.append(self.began_at + self.plan.settle)
         if self._flush_ends_at is not None:
             moments.append(self._flush_ends_at)
+        if self._closing is not None:
+            moments += [at for at in [self._closing.wake_at()] if at is not None]
+        elif self._may_close():
+            moments.append(self._patience_ends_at())
         return min(moments)
 
     def is_running(self) -> bool:
@@ -245,7 +195,12 @@ class Drain:
             arrived=arrived,
             left=max(0, start.live + arrived - latest.live),
             remaining=latest.live,
+            closings=self.closings(),
         )
+
+    def closings(self) -> Closings | None:
+        """What the closers of a running drain have come to; None when nothing is being closed."""
+        return self._closing.closings() if self._closing else None
 
     def _is_restarted(self, census: Census) -> bool:
         """Whether all listening sockets of the beginning are gone and a new one listens.
@@ -258,19 +213,45 @@ class Drain:
             return False
         return bool(census.listeners)
 
+    def _patience_ends_at(self) -> float:
+        patience = self.plan.closing.patience if self.plan.closing else 0.0
+        return self.began_at + self.plan.settle + patience
+
+    def _may_close(self) -> bool:
+        """Whether connections that stay will be closed in this drain, as far as one can see now."""
+        is_needed = self._start is not None and self._latest is not None and self._latest.live > self.plan.max_remaining
+        return self.phase is Phase.DRAINING and is_needed and bool(self._rungs())
+
+    def _rungs(self) -> list[Rung]:
+        rungs = self.plan.closing.rungs if self.plan.closing else ()
+        return [rung for rung in rungs if rung.name not in self.unusable]
+
+    def _close_if_due(self, now: float) -> list[Announce]:
+        plan = self.plan.closing
+        if plan is None or now < self._patience_ends_at() or not self._may_close():
+            return []
+        self._closing = Closing(plan, self._rungs(), now, self.deadline_at, self._random)
+        self._pace = self._closing.pace(now, self._latest.live if self._latest else 0)
+        return [replace(self._enter(Phase.CLOSING, now), pace=self._pace)]
+
     def _is_forgotten(self, census: Census, now: float) -> bool:
         return self._stopped_at is not None and now >= self._stopped_at and bool(census.listeners)
 
-    def _emptied(self, now: float) -> list[Action]:
+    def _emptied(self, now: float) -> list[Announce]:
         """Nobody is left. Did they leave, or did the app take them with it after `overtake`?"""
         overtaken, latest = self._when_overtaken, self._latest
         if overtaken and overtaken.remaining > self.plan.max_remaining and latest and not latest.listeners:
             return self._finish(Outcome(Result.DEADLINE, replace(overtaken, at=now)))
-        return self._finish(Outcome(Result.DRAINED, self.so_far(now)))
+        return self._finish(Outcome(Result.DRAINED, self._conclusion(now)))
 
-    def _finish(self, outcome: Outcome) -> list[Action]:
+    def _conclusion(self, now: float) -> Tally:
+        if self._closing is not None:
+            self._closing.finish()
+        return self.so_far(now)
+
+    def _finish(self, outcome: Outcome) -> list[Announce]:
         self.outcome = outcome
-        self._flush_ends_at = None
+        self._flush_ends_at = self._closing = None
         return [self._enter(Phase.DONE, outcome.tally.at, outcome)]
 
     def _enter(self, phase: Phase, now: float, outcome: Outcome | None = None, reason: str = "") -> Announce:

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from drainer.drain import Action, Announce, Drain
-from drainer.model import Census
+from drainer.attempt import Attempt
+from drainer.drain import Drain
+from drainer.model import Census, Identity
+from drainer.phases import Action, Announce, Close
 
 
 class Driver:
-    """Tells a Drain the time and hands on what follows. `on_announce` must not raise."""
+    """Tells a Drain the time and hands on what follows. What is called must not raise."""
 
-    def __init__(self, drain: Drain, on_announce: Callable[[Announce], None]) -> None:
+    def __init__(
+        self,
+        drain: Drain,
+        on_announce: Callable[[Announce], None],
+        on_close: Callable[[Close], None] = lambda _: None,
+    ) -> None:
         self.drain = drain
         self._on_announce = on_announce
+        self._on_close = on_close
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -30,6 +38,10 @@ class Driver:
         """See Drain.observe; time acts first, so that a late census cannot outrun the deadline."""
         self.advance()
         self._carry_out(self.drain.observe(census, self._loop.time()))
+
+    def answer(self, closer: str, attempts: Mapping[Identity, Attempt]) -> None:
+        """See Drain.answer."""
+        self._carry_out(self.drain.answer(closer, attempts, self._loop.time()))
 
     def resume(self) -> None:
         """See Drain.resume."""
@@ -51,7 +63,10 @@ class Driver:
         if wake_at is not None:
             self._timer = self._loop.call_at(wake_at, self._on_time, wake_at)
         for action in actions:
-            self._on_announce(action)
+            if isinstance(action, Announce):
+                self._on_announce(action)
+            else:
+                self._on_close(action)
 
     def _on_time(self, wake_at: float) -> None:
         # A timer may fire a hair early (the loop's clock resolution): never show the drain a time before its own.

@@ -15,8 +15,8 @@ import threading
 import time
 from typing import Any, ClassVar
 
-from drainer.drain import Announce, Phase
-from drainer.status import Status, outcome_as_json
+from drainer.phases import Announce, Phase
+from drainer.status import Status, outcome_as_json, pace_as_json
 
 logger = logging.getLogger("drainer")
 
@@ -136,12 +136,18 @@ class LogObserver:
         elif announce.phase is Phase.SETTLING and status.drain is not None:
             # Not the connections: the census that the drain starts from is yet to come.
             facts["deadline_in_seconds"] = round(status.drain.deadline_at - status.at, 3)
+        elif announce.pace is not None:
+            facts |= pace_as_json(announce.pace)
         else:
             facts["connections"] = status.census.live
         if announce.reason:
             facts["reason"] = announce.reason
         word = announce.outcome.result if announce.outcome else announce.phase
         logger.log(self._LEVELS.get(word, logging.INFO), _SENTENCES[word], extra={"facts": facts})
+        if announce.pace is not None and not announce.pace.fits:
+            logger.warning(
+                "close_rate is exceeded: it leaves no time to close all before the deadline", extra={"facts": facts}
+            )
 
     def view_failed(self, path: str, error: Exception) -> None:
         """A bug of ours, with its traceback: once for each path and kind, since a scraper comes back."""

@@ -47,9 +47,11 @@ class Pace(Enum):
     """As DRAIN, but nothing ends yet: a connection that leaves makes no census due."""
     DRAIN = auto()
     """Notifications and a census each second, or one every 200 ms; at most 10 % of a core."""
+    CLOSE = auto()
+    """As DRAIN, and the censuses name the connections."""
 
 
-_DRAINING = frozenset({Pace.SETTLE, Pace.DRAIN})
+_DRAINING = frozenset({Pace.SETTLE, Pace.DRAIN, Pace.CLOSE})
 _REST_SHARE, _DRAIN_SHARE, _KICKED_SHARE = 0.005, 0.1, 0.5
 _NOTIFIED_GAP, _UNNOTIFIED_GAP, _FLUSH_GAP = 1.0, 0.2, 0.05
 
@@ -177,7 +179,7 @@ class Lookout:
             dump = await self._table.dump(confirm_at, tally_ignored=bool(asked))
             spent = time.thread_time()
             self._tracker.observe(dump)
-            self.census = self._tracker.census(loop.time())
+            self.census = self._tracker.census(loop.time(), named=self._pace is Pace.CLOSE)
             self._cost = dump.cost + time.thread_time() - spent
             if dump.ignored is not None:
                 self._tallied_at = dump.taken_at
@@ -210,7 +212,7 @@ class Lookout:
             return
         for port, cookie in gone:
             self._tracker.depart(port, cookie, now)
-        self.census = self._tracker.census(now)
-        if self._pace is Pace.DRAIN and self.census.live <= self._max_remaining:
+        self.census = self._tracker.census(now, departed=[cookie for _, cookie in gone])
+        if self._pace in (Pace.DRAIN, Pace.CLOSE) and self.census.live <= self._max_remaining:
             self.kick()
         self._on_census(self.census)

@@ -11,9 +11,10 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from drainer import __version__
+from drainer.attempt import Verdict
 from drainer.callers import Trust
-from drainer.drain import Phase, Result
 from drainer.model import CensusError, Histogram, PortCount, Reason, Source
+from drainer.phases import Phase, Result
 from drainer.status import Status
 
 
@@ -29,6 +30,7 @@ class _Scrape:
     def collect(self) -> Iterator[Metric]:
         yield from _connections(self._status)
         yield from _drain(self._status, self._wall)
+        yield from _closing(self._status)
         yield from _counting(self._status, self._wall)
         yield _labelled(
             GaugeMetricFamily("drainer_build_info", "The version that runs.", labels=["version", "python"]),
@@ -103,6 +105,34 @@ def _drain(status: Status, wall: float) -> Iterator[Metric]:
     yield _counter("drainer_drains", "Drains by how they ended.", "outcome", status.drains, Result)
     yield _histogram("drainer_drain_duration_seconds", "How long drains took.", status.drain_seconds)
     yield _counter("drainer_callers", "Calls of /drain and /resume by trust.", "trust", status.calls, Trust)
+
+
+def _closing(status: Status) -> Iterator[Metric]:
+    pace = status.drain.pace if status.drain else None
+    yield GaugeMetricFamily(
+        "drainer_close_rate_planned",
+        "Connections to be closed per second, as planned when closing began; else 0.",
+        pace.rate if pace else 0.0,
+    )
+    yield GaugeMetricFamily(
+        "drainer_close_rate_exceeded",
+        "1 while close_rate is exceeded because the deadline needs more.",
+        float(pace is not None and not pace.fits),
+    )
+    yield _labelled(
+        GaugeMetricFamily("drainer_closer_usable", "1 if the closer can work here.", labels=["closer"]),
+        [((closer,), float(missing is None)) for closer, missing in status.closers.items()],
+    )
+    yield _labelled(
+        CounterMetricFamily("drainer_close_attempts", "Tries to end a connection.", labels=["closer", "verdict"]),
+        [
+            ((closer, verdict), status.closings.attempts.get(closer, {}).get(verdict, 0))
+            for closer in status.closers
+            for verdict in Verdict
+        ],
+    )
+    by = {"itself": status.left_by_themselves} | {name: status.closings.ended.get(name, 0) for name in status.closers}
+    yield _counter("drainer_drain_departures", "Connections that left in a drain, by who ended them.", "by", by, by)
 
 
 def _counting(status: Status, wall: float) -> Iterator[Metric]:

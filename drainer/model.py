@@ -132,6 +132,37 @@ class Dump:
     confirmed: bool = False
     """Taken twice and joined: a row that either walk saw is in it."""
     source: Source = Source.SOCK_DIAG
+    quiet: dict[Identity, float] = field(default_factory=dict)
+    """Seconds without data in either direction, where that was read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One connection on an app port, looked at closely."""
+
+    cookie: int
+    port: int
+    """The local port."""
+    inode: int
+    """N of `socket:[N]` in /proc/PID/fd; 0 while the app has not accepted it."""
+    state: TcpState
+    unsent: int
+    """Bytes that the peer has not acknowledged (`idiag_wqueue`)."""
+    bytes_sent: int
+    """Payload bytes ever transmitted (`tcpi_bytes_sent`, Linux 4.19); -1 where the kernel does not say."""
+    quiet_sent: float
+    """Seconds since data was last transmitted (`tcpi_last_data_sent`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """One listening socket on an app port."""
+
+    cookie: int
+    port: int
+    inode: int
+    address: str
+    """As text; `0.0.0.0` or `::` for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +195,10 @@ class Census:
     states: Mapping[TcpState, int]
     listeners: frozenset[Identity]
     """The listening sockets on the app ports."""
+    present: Mapping[Identity, float] | None = None
+    """Live connections and their seconds without data (0 where that is not read); only while somebody closes them."""
+    departed: tuple[Identity, ...] = ()
+    """Sockets that the kernel says are gone since the census before."""
 
     @property
     def live(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from drainer.drain import Phase
+from drainer.phases import Phase
 
 
 class Container(StrEnum):

@@ -10,15 +10,21 @@ import socket
 import struct
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from drainer import __version__, metrics
 from drainer.agent import Agent
 from drainer.callers import Callers
 from drainer.config import Config
+from drainer.crew import BlockingCloser, Closer, InThread
 from drainer.log import LogObserver, logger, set_up
 from drainer.policy import Container, Policy, Readiness
 from drainer.sockets.table import CensusThread, SocketTable
 from drainer.web import Server, listen
+from drainer.worker import Worker
+
+if TYPE_CHECKING:
+    from drainer.sockets.roster import Roster
 
 MAX_CONNECTIONS = 4096
 """HTTP connections at a time: four times the callers that a pod can have, some 20 MiB if all are strangers."""
@@ -55,12 +61,19 @@ async def _serve(config: Config, early: list[int], listener: socket.socket) -> N
             interval=config.interval,
             min_age=config.min_age,
         ),
+        closers=closers(config),
         observers=[observer],
     )
     limit = min(raise_descriptor_limit() - DESCRIPTOR_RESERVE, MAX_CONNECTIONS)
     server = Server(agent, metrics.render, observer.view_failed, connection_limit=limit)
     for warning in config.warnings:
         logger.warning(warning)
+    if not config.close:
+        logger.warning(
+            "no closer is set: connections that are still there %g s after the hook are cut; "
+            "DRAINER_CLOSE can end them before, one by one",
+            config.plan().window,
+        )
     stopping = asyncio.create_task(agent.run())
 
     def terminate(number: int) -> None:
@@ -82,6 +95,53 @@ async def _serve(config: Config, early: list[int], listener: socket.socket) -> N
     await stopping
     await server.stop()
     logger.info("gone")
+
+
+def closers(config: Config) -> dict[str, Closer]:
+    """The closers that the settings name, in their order.
+
+    Imported where they are made: what closes nobody should not carry them.
+    """
+    made: dict[str, Closer] = {}
+    if "notify" in config.close:
+        from drainer.closers.notify import NotifyCloser  # noqa: PLC0415
+
+        made["notify"] = NotifyCloser(
+            config.notify_url, mode=config.notify_mode, code=config.close_code, reason=config.close_reason
+        )
+    blocking = [name for name in config.close if name != "notify"]
+    if blocking:
+        from drainer.sockets.roster import Roster  # noqa: PLC0415
+
+        # One thread and one table for all of them.
+        worker, rows = Worker("close"), Roster(config.app_ports, config.ignore_peers)
+        made |= {name: InThread(_blocking(name, config, rows), worker) for name in blocking}
+    return {name: made[name] for name in config.close}
+
+
+def _blocking(name: str, config: Config, rows: Roster) -> BlockingCloser:
+    if name == "reset":
+        from drainer.closers.reset import ResetCloser  # noqa: PLC0415
+
+        return ResetCloser(rows)
+    if name == "shutdown":
+        from drainer.closers.shutdown import ShutdownCloser  # noqa: PLC0415
+
+        return ShutdownCloser(rows)
+    from drainer.closers.tap import Tap  # noqa: PLC0415
+    from drainer.closers.websocket import WebSocketCloser  # noqa: PLC0415
+
+    undeclared = set(config.app_ports).difference(config.websocket_ports)
+    # A table of its own: the tap asks from its own thread.
+    tap = Tap(sorted(undeclared), type(rows)(config.app_ports)) if undeclared else None
+    return WebSocketCloser(
+        rows,
+        tap,
+        declared_ports=config.websocket_ports,
+        code=config.close_code,
+        reason=config.close_reason,
+        unproven=config.websocket_unproven,
+    )
 
 
 def raise_descriptor_limit() -> int:

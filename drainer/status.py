@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from drainer.callers import Trust
-from drainer.drain import Outcome, Phase, Result, Tally
 from drainer.model import BLIND_TO, Census, CensusError, Histogram, Reason
+from drainer.phases import Closings, Outcome, Pace, Phase, Result, Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,8 @@ class DrainStatus:
 
     deadline_at: float
     tally: Tally
+    pace: Pace | None = None
+    """While CLOSING: how it goes about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,12 @@ class Status:
     census_errors: Mapping[CensusError, int]
     notified: bool
     """Whether the kernel reports closes now."""
+    closers: Mapping[str, str | None]
+    """Closer, in the order of the ladder -> what it lacks here; None if it can work."""
+    closings: Closings
+    """What the closers have come to in all drains, the running one included."""
+    left_by_themselves: int
+    """Connections that left by themselves in the drains that have ended."""
 
     @property
     def serving(self) -> bool:
@@ -77,6 +85,9 @@ class Status:
                 "census_errors": {reason: self.census_errors.get(reason, 0) for reason in CensusError},
             },
             "callers": {"held": self.held, "passive": self.passive},
+            "closers": [
+                {"name": name, "usable": missing is None, "missing": missing} for name, missing in self.closers.items()
+            ],
             "drain": self._drain_as_json(wall),
             "last_outcome": outcome_as_json(self.last_outcome) if self.last_outcome else None,
         }
@@ -88,6 +99,7 @@ class Status:
             **_tally_as_json(self.drain.tally),
             "deadline_in_seconds": round(self.drain.deadline_at - self.at, 3),
             "deadline_timestamp_seconds": round(wall + self.drain.deadline_at - self.at, 3),
+            "pace": pace_as_json(self.drain.pace) if self.drain.pace else None,
         }
 
 
@@ -96,11 +108,26 @@ def outcome_as_json(outcome: Outcome) -> dict[str, Any]:
     return {"outcome": outcome.result, **_tally_as_json(outcome.tally)}
 
 
+def pace_as_json(pace: Pace) -> dict[str, Any]:
+    """For /status and the log: the plan that CLOSING began with."""
+    return {
+        "connections": pace.connections,
+        "closing_seconds": round(pace.seconds, 3),
+        "rate_per_second": round(pace.rate, 3),
+        "close_rate_kept": pace.fits,
+    }
+
+
 def _tally_as_json(tally: Tally) -> dict[str, Any]:
+    closings = tally.closings or Closings()
     return {
         "seconds": round(tally.seconds, 3),
         "connections_at_start": tally.at_start,
         "arrived": tally.arrived,
         "left": tally.left,
+        "left_by_themselves": tally.left_by_themselves,
+        "closed": {closer: count for closer, count in closings.ended.items() if count},
         "remaining": tally.remaining,
+        "attempts": {closer: dict(verdicts) for closer, verdicts in closings.attempts.items() if verdicts},
+        "refusals": {closer: dict(details) for closer, details in closings.details.items() if details},
     }

@@ -43,6 +43,7 @@ class Tracker:
         self._half_closed_since: dict[Identity, float] = {}
         self._dump = Dump()
         self._states: dict[TcpState, int] = {}
+        self._quiet: dict[Identity, float] = {}
         self.ages = Histogram(AGE_BOUNDS)
         """Ages in seconds of the connections that left, from the first census that saw them."""
 
@@ -78,6 +79,7 @@ class Tracker:
             source=dump.source,
         )
         self._states = self._tally_states(dump)
+        self._quiet = dump.quiet
 
     def depart(self, number: int, identity: Identity, now: float) -> None:
         """The kernel says that this connection on port `number` is gone."""
@@ -90,8 +92,10 @@ class Tracker:
         if identity in port.first_seen:
             self._leave(port, identity, now)
 
-    def census(self, now: float) -> Census:
+    def census(self, now: float, *, named: bool = False, departed: Iterable[Identity] = ()) -> Census:
         """The numbers as of the last dump, less what has left since; `now` tells who is young.
+
+        `named`: with the identities of the live; `departed` is handed on.
 
         Confirmed is only what a dump has shown: departures make the next dump due, they do not stand in for it.
         """
@@ -102,7 +106,18 @@ class Tracker:
             ports={number: self._count(number, port, now) for number, port in self._ports.items()},
             states=self._states,
             listeners=frozenset[Identity]().union(*self._dump.groups.values()),
+            present=self._present() if named else None,
+            departed=tuple(departed),
         )
+
+    def _present(self) -> dict[Identity, float]:
+        quiet = self._quiet
+        return {
+            identity: quiet.get(identity, 0.0)
+            for port in self._ports.values()
+            for identity in port.first_seen
+            if identity not in port.idle and identity not in port.half_closed
+        }
 
     def _arrive_and_leave(self, port: _Port, present: set[Identity], now: float) -> None:
         known = port.first_seen

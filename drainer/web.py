@@ -26,9 +26,9 @@ from aiohttp import web
 
 from drainer import __version__
 from drainer.agent import Answer
-from drainer.drain import Phase
 from drainer.errors import StartError
 from drainer.gate import PATIENCE, Gate
+from drainer.phases import Phase
 from drainer.status import Status, outcome_as_json
 
 BACKLOG = 1024

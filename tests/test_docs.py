@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from drainer.drain import TRANSITIONS, Phase
+from drainer.phases import TRANSITIONS, Phase
 from drainer.settings import BY_NAME, PREFIX
 
 ROOT = Path(__file__).parent.parent

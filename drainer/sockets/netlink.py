@@ -42,20 +42,23 @@ _MAX_READ = 512
 """Notifications taken in one turn of the event loop, so that a flood leaves room for the probes."""
 
 
-def _open() -> socket.socket:
+def open_netlink() -> socket.socket:
+    """A sock_diag socket. Raises SocketTableError."""
     try:
         return socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, wire.NETLINK_SOCK_DIAG)
     except OSError as error:
-        raise _failed("sock_diag socket", error) from error
+        raise failed("sock_diag socket", error) from error
 
 
-def _failed(operation: str, error: OSError | SocketTableError) -> SocketTableError:
+def failed(operation: str, error: OSError | SocketTableError) -> SocketTableError:
+    """The error for what the kernel said, with the errno's name; RefusedError where there is no hope."""
     kind = RefusedError if error.errno in REFUSALS else SocketTableError
     name = errno.errorcode.get(error.errno or 0, str(error.errno))
     return kind(operation, errno=error.errno, detail=f"{name} ({os.strerror(error.errno or 0)})")
 
 
-def _mask(states: Sequence[TcpState]) -> int:
+def state_mask(states: Sequence[TcpState]) -> int:
+    """`idiag_states` for these states."""
     return sum(1 << state for state in states)
 
 
@@ -76,9 +79,11 @@ class NetlinkTable:
         self._idle_after = idle_after
         self._clock = clock
         extensions = 0 if idle_after is None else wire.INFO_EXTENSION
-        self._request = wire.dump_request(_mask(states), dump_filter(ports, ignored), extensions)
+        self._request = wire.dump_request(state_mask(states), dump_filter(ports, ignored), extensions)
         self._ignored_request = (
-            wire.dump_request(_mask(LIVE_STATES), dump_filter(ports, ignored, only_ignored=True)) if ignored else None
+            wire.dump_request(state_mask(LIVE_STATES), dump_filter(ports, ignored, only_ignored=True))
+            if ignored
+            else None
         )
         self._buffer = memoryview(bytearray(wire.BUFFER_SIZE))
 
@@ -100,15 +105,15 @@ class NetlinkTable:
         return dump
 
     def _count(self, request: bytes, counter: Counter) -> Dump:
-        for runs in _replies(request, self._buffer):
+        for runs in replies(request, self._buffer):
             for run in runs:
                 counter.add(run)
         return counter.dump
 
 
-def _replies(request: bytes, buffer: memoryview) -> Iterator[Sequence[wire.Run]]:
+def replies(request: bytes, buffer: memoryview) -> Iterator[Sequence[wire.Run]]:
     """The datagrams of one dump; what is yielded is valid until the next one is asked for."""
-    with _open() as netlink:
+    with open_netlink() as netlink:
         try:
             netlink.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _RECEIVE_TIMEOUT)
             netlink.send(request)
@@ -121,9 +126,9 @@ def _replies(request: bytes, buffer: memoryview) -> Iterator[Sequence[wire.Run]]
                 runs, done = wire.parse(buffer[:length])
                 yield runs
         except OSError as error:
-            raise _failed("sock_diag dump", error) from error
+            raise failed("sock_diag dump", error) from error
         except SocketTableError as error:
-            raise (_failed(error.operation, error) if error.errno else error) from None
+            raise (failed(error.operation, error) if error.errno else error) from None
 
 
 class Watch:
@@ -134,7 +139,7 @@ class Watch:
     """
 
     def __init__(self, ports: Sequence[int]) -> None:
-        self._socket = _open()
+        self._socket = open_netlink()
         try:
             self._socket.setblocking(False)  # noqa: FBT003
             # SO_RCVBUF is cut to net.core.rmem_max without CAP_NET_ADMIN: more is better, less is no error.
@@ -144,7 +149,7 @@ class Watch:
             self._socket.bind((0, wire.DESTROY_GROUPS))
         except OSError as error:
             self._socket.close()
-            raise _failed("sock_diag notifications", error) from error
+            raise failed("sock_diag notifications", error) from error
 
     def _attach(self, program: bytes) -> None:
         instructions = ctypes.create_string_buffer(program, len(program))
@@ -169,7 +174,7 @@ class Watch:
                 except BlockingIOError:
                     raise
                 except OSError as error:
-                    raise _failed("sock_diag notifications", error) from error
+                    raise failed("sock_diag notifications", error) from error
         return gone
 
     def close(self) -> None:

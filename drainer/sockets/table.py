@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import queue
-import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -14,6 +10,7 @@ from drainer.counter import CENSUS_STATES, join, live_count
 from drainer.errors import RefusedError
 from drainer.model import Dump, TcpState
 from drainer.sockets.netlink import NetlinkTable, Watch
+from drainer.worker import Worker
 
 
 class _Table(Protocol):
@@ -67,45 +64,16 @@ class SocketTable:
 
 
 class CensusThread:
-    """Runs the dumps beside the event loop: a walk over a big table with few matches is one long system call.
-
-    A daemon thread, and not an executor: whatever hangs in the kernel must not keep the process from exiting.
-    """
+    """Runs the dumps beside the event loop: a walk over a big table with few matches is one long system call."""
 
     def __init__(self, table: SocketTable) -> None:
         self._table = table
-        self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        threading.Thread(target=self._run, name="census", daemon=True).start()
+        self._worker = Worker("census")
 
     async def dump(self, confirm_at: int | None = None, *, tally_ignored: bool = False) -> Dump:
         """See SocketTable.dump."""
-        loop = asyncio.get_running_loop()
-        result: asyncio.Future[Dump] = loop.create_future()
-
-        def settle(dump: Dump | None, error: BaseException | None) -> None:
-            if result.cancelled():
-                return
-            if dump is not None:
-                result.set_result(dump)
-            else:
-                result.set_exception(error or AssertionError("neither a dump nor an error"))
-
-        def job() -> None:
-            dump, error = None, None
-            try:
-                dump = self._table.dump(confirm_at, tally_ignored=tally_ignored)
-            except BaseException as caught:  # noqa: BLE001 - whatever it is belongs to the one who asked
-                error = caught
-            with contextlib.suppress(RuntimeError):  # The loop is closed: the agent has gone in the meantime.
-                loop.call_soon_threadsafe(settle, dump, error)
-
-        self._jobs.put(job)
-        return await result
+        return await self._worker.run(lambda: self._table.dump(confirm_at, tally_ignored=tally_ignored))
 
     def watch(self) -> Watch:
         """See SocketTable.watch."""
         return self._table.watch()
-
-    def _run(self) -> None:
-        while True:
-            self._jobs.get()()

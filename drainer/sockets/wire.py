@@ -22,23 +22,26 @@ DESTROY_GROUPS = 1 << 0 | 1 << 2
 """bind() mask of SKNLGRP_INET_TCP_DESTROY (1) and SKNLGRP_INET6_TCP_DESTROY (3)."""
 
 _TCPDIAG_GETSOCK = 18
-_SOCK_DIAG_BY_FAMILY = 20
-_ERROR, _DONE = 2, 3
+SOCK_DIAG_BY_FAMILY = 20
+ERROR, _DONE = 2, 3
 _REQUEST_DUMP = 0x301
 _BYTECODE = 1
 INFO_EXTENSION = 1 << (2 - 1)
 """`idiag_ext` bit that asks for INET_DIAG_INFO (struct tcp_info)."""
 _INET_DIAG_INFO = 2
 
-_NLMSGHDR = struct.Struct("=IHHII")
+NLMSGHDR = struct.Struct("=IHHII")
 _REQUEST = struct.Struct("=BBBB48xII")
 _ATTRIBUTE = struct.Struct("=HH")
-_INT = struct.Struct("=i")
+INT = struct.Struct("=i")
 
 # Offsets in one message: nlmsghdr (16), then struct inet_diag_msg (72).
-_STATE, _COOKIE, _WQUEUE, _ROW = 17, 60, 76, 88
+_FAMILY, _STATE, _COOKIE, _NAME_END, _WQUEUE, _INODE, ROW_SIZE = 16, 17, 60, 68, 76, 84, 88
+NAME_SIZE = _NAME_END - _FAMILY
+"""Bytes of a message that name its socket to the kernel: the family, three that do not matter, inet_diag_sockid."""
+
 # Offsets in struct tcp_info (linux/tcp.h), both in milliseconds.
-_LAST_DATA_SENT, _LAST_DATA_RECV = 44, 52
+LAST_DATA_SENT, _LAST_DATA_RECV = 44, 52
 
 
 def dump_request(states: int, byte_code: bytes, extensions: int = 0) -> bytes:
@@ -49,7 +52,7 @@ def dump_request(states: int, byte_code: bytes, extensions: int = 0) -> bytes:
     """
     attribute = _ATTRIBUTE.pack(_ATTRIBUTE.size + len(byte_code), _BYTECODE) + byte_code
     body = _REQUEST.pack(0, 0, 0, extensions, states, 0) + attribute
-    return _NLMSGHDR.pack(_NLMSGHDR.size + len(body), _TCPDIAG_GETSOCK, _REQUEST_DUMP, 1, 0) + body
+    return NLMSGHDR.pack(NLMSGHDR.size + len(body), _TCPDIAG_GETSOCK, _REQUEST_DUMP, 1, 0) + body
 
 
 class Run:
@@ -98,6 +101,17 @@ class Run:
         return self._view[offset:end].cast("Q")[:: stride // 8].tolist()
 
     @property
+    def names(self) -> list[bytes]:
+        """What names each socket to the kernel (see `exact`), NAME_SIZE bytes."""
+        starts = range(_FAMILY, len(self._view), self._size)
+        return [self._view[at : at + NAME_SIZE].tobytes() for at in starts]
+
+    @property
+    def inodes(self) -> list[int]:
+        """N of `socket:[N]` in /proc/PID/fd; 0 for a socket that nobody has a descriptor of."""
+        return self._words(_INODE)
+
+    @property
     def unsent(self) -> list[int]:
         return self._words(_WQUEUE)
 
@@ -106,7 +120,7 @@ class Run:
         info = self._info_offset()
         # One look at the attribute's header in every row proves that it stands at the same place in all of them.
         if len(set(self._words(info - _ATTRIBUTE.size))) == 1:
-            sent, received = self._words(info + _LAST_DATA_SENT), self._words(info + _LAST_DATA_RECV)
+            sent, received = self._words(info + LAST_DATA_SENT), self._words(info + _LAST_DATA_RECV)
             return [min(pair) / 1000 for pair in zip(sent, received, strict=True)]
         return [one.quiet[0] for one in self._each()]
 
@@ -119,13 +133,21 @@ class Run:
 
     def _info_offset(self) -> int:
         """Where struct tcp_info begins in the first message."""
-        at = _ROW
-        while at + _ATTRIBUTE.size <= self._size:
-            length, kind = _ATTRIBUTE.unpack_from(self._view, at)
-            if kind == _INET_DIAG_INFO and _ATTRIBUTE.size + _LAST_DATA_RECV + 4 <= length <= self._size - at:
-                return at + _ATTRIBUTE.size
-            at += max(_ATTRIBUTE.size, length + 3 & ~3)
-        raise WireError("sock_diag dump", detail="a row without tcp_info, though it was asked for")
+        begin, end = tcp_info(self._view[: self._size])
+        if end - begin < _LAST_DATA_RECV + 4:
+            raise WireError("sock_diag dump", detail="a row without tcp_info, though it was asked for")
+        return begin
+
+
+def tcp_info(message: memoryview) -> tuple[int, int]:
+    """Where struct tcp_info begins and ends in a message of one row; (0, 0) if it is not there, or not whole."""
+    at = ROW_SIZE
+    while at + _ATTRIBUTE.size <= len(message):
+        length, kind = _ATTRIBUTE.unpack_from(message, at)
+        if kind == _INET_DIAG_INFO and _ATTRIBUTE.size <= length <= len(message) - at:
+            return at + _ATTRIBUTE.size, at + length
+        at += max(_ATTRIBUTE.size, length + 3 & ~3)
+    return 0, 0
 
 
 def parse(view: memoryview) -> tuple[Sequence[Run], bool]:
@@ -142,7 +164,7 @@ def parse(view: memoryview) -> tuple[Sequence[Run], bool]:
     at = 0
     while at < total:
         size, kind = _header(view, at)
-        if kind in (_ERROR, _DONE):
+        if kind in (ERROR, _DONE):
             _raise_errno(view[at : at + size], kind)
             return runs, True
         _check_row(size, kind)
@@ -156,7 +178,7 @@ def parse(view: memoryview) -> tuple[Sequence[Run], bool]:
 
 def _is_uniform(view: memoryview, size: int) -> bool:
     """Whether the datagram is nothing but rows of this length: then every header is where the stride expects it."""
-    if size < _ROW or size % 4:
+    if size < ROW_SIZE or size % 4:
         return False
     count = len(view) // size
     words = view.cast("I")
@@ -170,28 +192,28 @@ _NATIVE: Literal["little", "big"] = "little" if struct.pack("=H", 1) == b"\1\0" 
 
 def _header(view: memoryview, at: int) -> tuple[int, int]:
     """(length, type) of the message at `at`."""
-    if at + _NLMSGHDR.size > len(view):
+    if at + NLMSGHDR.size > len(view):
         raise WireError("sock_diag dump", detail=f"{len(view) - at} bytes where a message should begin")
-    length, kind, *_ = _NLMSGHDR.unpack_from(view, at)
-    if not _NLMSGHDR.size <= length <= len(view) - at:
+    length, kind, *_ = NLMSGHDR.unpack_from(view, at)
+    if not NLMSGHDR.size <= length <= len(view) - at:
         raise WireError("sock_diag dump", detail=f"a message of {length} bytes in {len(view) - at}")
     return length, kind
 
 
 def _check_row(size: int, kind: int) -> None:
-    if kind not in (_TCPDIAG_GETSOCK, _SOCK_DIAG_BY_FAMILY):
+    if kind not in (_TCPDIAG_GETSOCK, SOCK_DIAG_BY_FAMILY):
         raise WireError("sock_diag dump", detail=f"a message of type {kind}")
-    if size < _ROW or size % 4:
-        raise WireError("sock_diag dump", detail=f"a row of {size} bytes: inet_diag_msg has {_ROW}, in steps of 4")
+    if size < ROW_SIZE or size % 4:
+        raise WireError("sock_diag dump", detail=f"a row of {size} bytes: inet_diag_msg has {ROW_SIZE}, in steps of 4")
 
 
 def _raise_errno(message: memoryview, kind: int) -> None:
     """NLMSG_ERROR carries a negative errno; NLMSG_DONE does too when the dump was cut short."""
-    payload = message[_NLMSGHDR.size :]
-    code = _INT.unpack_from(payload)[0] if len(payload) >= _INT.size else 0
+    payload = message[NLMSGHDR.size :]
+    code = INT.unpack_from(payload)[0] if len(payload) >= INT.size else 0
     if code < 0:
         raise SocketTableError("sock_diag dump", errno=-code, detail=f"the kernel answers errno {-code}")
-    if kind == _ERROR:
+    if kind == ERROR:
         raise WireError("sock_diag dump", detail="an acknowledgement that was not asked for")
 
 

@@ -1,4 +1,4 @@
-"""`make demo` as a newcomer without a terminal sees it, once as it is and once with clients that do not leave."""
+"""`make demo` as a newcomer without a terminal sees it, once as it is and once with clients that nobody closes."""
 
 from __future__ import annotations
 
@@ -38,24 +38,30 @@ def test_the_demo_drains_two_hundred_clients_and_cuts_nobody() -> None:
         r"t\+0\.0 s  kubelet  stops the pod: GET /drain, the preStop hook, and waits",
         r"readiness probe: 503 \w+, so Services send nobody new",
         r"clients  8 new ones come from a stale load balancer and are served",
-        r"agent    drained: everybody has left, so the hook is answered",
+        r"agent    closing: those who stay are told to go, one by one \(1012, service restart\)",
+        r"agent    drained: everybody has gone, so the hook is answered",
         r"kubelet  SIGTERM to the app",
         r"app      exits with 0",
         r"kubelet  SIGTERM to the agent",
         r"agent    exits with 0",
         r"outcome      drained after \d+\.\d s",
         r"connections  200 at the start \+ 8 arrived = 208 left \+ 0 remaining",
-        r"clients      208 left by themselves, 0 cut; \d+ messages",
+        r"clients      (\d+) left by themselves, (\d+) told to go \(1012\), 0 cut; \d+ messages",
+        r"pace         \d+ closed in \d+\.\d s, at most \d+ in any second",
         r"answered     \d+\.\d ms after the last connection closed",
         r"exit codes   app 0, agent 0",
-        r"Nobody was cut: all 208 clients left by themselves before the app was stopped\.\n$",
+        r"Nobody was cut: \d+ clients left by themselves, \d+ were told to go, one by one\.\n$",
     ]
-    assert re.search(".*".join(story), run.stdout, re.DOTALL), run.stdout
+    told = re.search(".*".join(story), run.stdout, re.DOTALL)
+    assert told is not None, run.stdout
+    # Of the 58 that would have left by themselves, chance lets some be closed before.
+    left, closed = int(told[1]), int(told[2])
+    assert (left + closed, 150 <= closed <= 200) == (208, True), run.stdout
 
 
 @pytest.mark.timeout(90)
-def test_the_demo_fails_and_says_why_when_clients_do_not_leave() -> None:
-    run = demo("--clients", "20", "--grace", "8", "--stay", "5")
+def test_the_demo_fails_and_says_why_when_nobody_closes_those_who_stay() -> None:
+    run = demo("--clients", "20", "--grace", "8", "--stay", "5", "--no-closers")
     assert run.returncode == 1, run.stdout + run.stderr
     assert run.stdout.endswith(
         "The drain was not what it should be: "

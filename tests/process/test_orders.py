@@ -38,7 +38,11 @@ def test_native_hook_answer_sigterm_to_the_app_then_to_the_agent(pod: Pod) -> No
         "connections_at_start": 5,
         "arrived": 0,
         "left": 5,
+        "left_by_themselves": 5,
+        "closed": {},
         "remaining": 0,
+        "attempts": {},
+        "refusals": {},
         "effect": True,
     }
 

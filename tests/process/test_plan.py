@@ -53,7 +53,11 @@ def test_the_deadline_is_exact_and_leaves_the_app_its_reserve(pod: Pod) -> None:
         "connections_at_start": 2,
         "arrived": 0,
         "left": 0,
+        "left_by_themselves": 0,
+        "closed": {},
         "remaining": 2,
+        "attempts": {},
+        "refusals": {},
         "effect": True,
     }
     assert 1.2 * UNIT <= answer.seconds < 1.4 * UNIT

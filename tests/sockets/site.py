@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from drainer.agent import Answer
-from drainer.drain import Outcome, Phase, Result, Tally
 from drainer.gate import PATIENCE
+from drainer.phases import Outcome, Phase, Result, Tally
 from drainer.status import Status
 from drainer.web import Render, Server, listen
 from tests.sockets.loopback import port_of

@@ -69,9 +69,10 @@ def test_an_agent_that_was_asked_to_go_before_it_was_ready_starts_and_goes(net: 
         "--token", "open sesame",
     )  # fmt: skip
     assert code is Exit.OK
-    warning, watching, asked, gone = lines
-    assert warning["level"] == "warning"
-    assert "settle 3600s leaves nothing" in warning["message"]
+    *warnings, watching, asked, gone = lines
+    assert [warning["level"] for warning in warnings] == ["warning", "warning"]
+    assert "settle 3600s leaves nothing" in warnings[0]["message"]
+    assert "connections that are still there 25 s after the hook are cut" in warnings[1]["message"]
     assert watching["message"] == "watching"
     assert watching["listening"] == ["127.0.0.1", port]
     assert watching["settings"]["app_ports"] == [port_of(listener)]

@@ -16,7 +16,7 @@ from drainer.model import Dump, Source, TcpState
 from drainer.run import raise_descriptor_limit
 from drainer.sockets import wire
 from drainer.sockets.bytecode import dump_filter
-from drainer.sockets.netlink import NetlinkTable, _replies
+from drainer.sockets.netlink import NetlinkTable, replies
 from tests.sockets.loopback import (
     Loopback,
     cookie_of,
@@ -283,7 +283,7 @@ def test_a_datagram_that_does_not_fit_is_an_error_and_not_a_wrong_count(net: Loo
     listener = net.listen()
     request = wire.dump_request(sum(1 << state for state in CENSUS_STATES), dump_filter([port_of(listener)]))
     with pytest.raises(WireError, match="room for 64"):
-        list(_replies(request, memoryview(bytearray(64))))
+        list(replies(request, memoryview(bytearray(64))))
 
 
 def test_no_descriptor_is_left_behind_by_a_dump_that_was_given_up(net: Loopback) -> None:
@@ -292,9 +292,9 @@ def test_no_descriptor_is_left_behind_by_a_dump_that_was_given_up(net: Loopback)
     with socket.socket() as probe:
         lowest_free = probe.fileno()
     for _ in range(3):
-        replies = iter(_replies(request, memoryview(bytearray(wire.BUFFER_SIZE))))
-        next(replies)
-        del replies
+        given = iter(replies(request, memoryview(bytearray(wire.BUFFER_SIZE))))
+        next(given)
+        del given
 
     with socket.socket() as probe:
         assert probe.fileno() == lowest_free

@@ -9,8 +9,8 @@ import socket
 import pytest
 
 from drainer.agent import Answer
-from drainer.drain import Phase
 from drainer.errors import StartError
+from drainer.phases import Phase
 from drainer.web import Server, listen
 from tests.sockets.loopback import Loopback, in_a_child, port_of
 from tests.sockets.site import OUTCOME, FakeAgent, becomes, render, serving
@@ -32,7 +32,7 @@ async def test_a_hook_is_held_without_a_byte_and_then_answered_whole(method: str
         assert "Connection: close" in head
         assert json.loads(body) == {
             "outcome": "drained", "seconds": 7.5, "connections_at_start": 3, "arrived": 1, "left": 4, "remaining": 0,
-            "effect": True,
+            "left_by_themselves": 4, "closed": {}, "attempts": {}, "refusals": {}, "effect": True,
         }  # fmt: skip
         assert site.agent.calls == [("127.0.0.1", "t")]
 

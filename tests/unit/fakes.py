@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from drainer.agent import Agent, Answer
 from drainer.callers import CallerPolicy, Callers
 from drainer.counter import Counter, live_count
-from drainer.drain import Announce, DrainPlan, Phase
+from drainer.drain import DrainPlan
 from drainer.lookout import SocketWatch
 from drainer.model import Dump, Identity, TcpState
+from drainer.phases import Announce, Phase
 from drainer.policy import Policy
 from drainer.status import Status
 

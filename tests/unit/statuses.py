@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from drainer.callers import Trust
-from drainer.drain import Phase, Result
 from drainer.model import Census, CensusError, Histogram, PortCount, Source
+from drainer.phases import Closings, Phase, Result
 from drainer.status import Status
 from tests.unit.fakes import PORT
 
@@ -35,5 +35,8 @@ def make_status(**changes: object) -> Status:
         "census_seconds": Histogram([0.001, 0.01]),
         "census_errors": dict.fromkeys(CensusError, 0),
         "notified": False,
+        "closers": {},
+        "closings": Closings(),
+        "left_by_themselves": 0,
     }
     return Status(**(values | changes))  # type: ignore[arg-type] # each is of its field's type

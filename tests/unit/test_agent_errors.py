@@ -7,9 +7,9 @@ from itertools import cycle
 
 import pytest
 
-from drainer.agent import TELL_AGAIN_AFTER
 from drainer.errors import SocketTableError
 from drainer.model import Dump
+from drainer.observers import TELL_AGAIN_AFTER
 from tests.unit.fakes import FakeTable, staged, until
 
 pytestmark = pytest.mark.looptime

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from drainer.callers import CallerPolicy, Trust
-from drainer.drain import Phase, Result
+from drainer.phases import Phase, Result
 from drainer.status import Status
 from tests.unit.fakes import NODE, STRANGER, after, serving_app, staged, until
 

@@ -251,13 +251,16 @@ PLAUSIBLE = st.one_of(
 NAMES = st.sampled_from([setting.name for setting in SETTINGS])
 
 
+OPTIONAL_SETTINGS = {"timeout", "idle_after", "straggler_time", "close_rate"}
+
+
 def is_usable(chosen: Config) -> bool:
     plan = chosen.plan()
     assert 0 <= plan.settle < plan.window <= chosen.grace_period
     assert chosen.settle > 0 or plan.settle == 0
     assert chosen.port not in chosen.app_ports
     assert all(
-        getattr(chosen, field.name) is not None or field.name in {"timeout", "idle_after"} for field in fields(chosen)
+        getattr(chosen, field.name) is not None or field.name in OPTIONAL_SETTINGS for field in fields(chosen)
     )
     return True
 

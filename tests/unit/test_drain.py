@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 
-from drainer.drain import TRANSITIONS, Action, Announce, Drain, DrainPlan, Outcome, Phase, Result
+from drainer.drain import Drain, DrainPlan
+from drainer.phases import TRANSITIONS, Announce, Outcome, Phase, Result
 from tests.unit.census import census
 
 PLAN = DrainPlan(window=25.0, settle=5.0, flush=2.0, max_remaining=0, keep_outcome=60.0)
@@ -20,7 +24,7 @@ def draining(plan: DrainPlan = PLAN, *, live: int = 3) -> Drain:
     return drain
 
 
-def result(actions: list[Action]) -> Result | None:
+def result(actions: Sequence[Any]) -> Result | None:
     """The outcome announced by the one action there is, if any."""
     if not actions:
         return None

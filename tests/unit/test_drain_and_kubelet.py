@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from drainer.drain import Announce, Drain, DrainPlan, Phase, Result, Tally
+from drainer.drain import Drain, DrainPlan
+from drainer.phases import Announce, Phase, Result, Tally
 from tests.unit.census import census
 
 PLAN = DrainPlan(window=25.0, settle=5.0, stopped_after=40.0)

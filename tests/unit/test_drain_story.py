@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from drainer.drain import Action, Drain, DrainPlan, Outcome, Phase, Result, Tally
+from drainer.drain import Drain, DrainPlan
 from drainer.model import Census, PortCount, Reason, Source
+from drainer.phases import Outcome, Phase, Result, Tally
 
 ALLOWED = {
     "serving": {"settling"},
@@ -239,10 +241,10 @@ class DrainStory(RuleBasedStateMachine):
             phase, outcome = ("done", "drained") if runs else (self.reference.phase, None)
             self.told(self.drain.conclude(self.now), phase, outcome)
 
-    def told(self, actions: list[Action], phase: str, outcome: str | None = None) -> None:
+    def told(self, actions: Sequence[Any], phase: str, outcome: str | None = None) -> None:
         """The actions lead the reference, along the table, to `phase`, with no outcome but this one."""
         if phase == self.reference.phase:
-            assert actions == []
+            assert list(actions) == []
             return
         (announce,) = actions
         assert announce.phase == phase in ALLOWED[self.reference.phase]
@@ -269,7 +271,7 @@ class DrainStory(RuleBasedStateMachine):
         if self.drain.is_running():
             assert self.drain.so_far(self.now) == self.reference.tally(self.now)
 
-    def would(self, act: Callable[[Drain], list[Action]]) -> list[Action]:
+    def would(self, act: Callable[[Drain], Sequence[Any]]) -> Sequence[Any]:
         return act(copy.copy(self.drain))
 
     @invariant()

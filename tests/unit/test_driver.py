@@ -6,9 +6,10 @@ import asyncio
 
 import pytest
 
-from drainer.drain import Announce, Drain, DrainPlan, Phase, Result
+from drainer.drain import Drain, DrainPlan
 from drainer.driver import Driver
 from drainer.model import PortCount, Reason
+from drainer.phases import Announce, Phase, Result
 from tests.unit.fakes import PORT, now, until
 from tests.unit.statuses import make_census
 

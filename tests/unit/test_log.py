@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from drainer.drain import Announce, Outcome, Phase, Result, Tally
 from drainer.log import MAX_QUEUED, LogObserver, PatientHandler, logger
 from drainer.model import PortCount
+from drainer.phases import Announce, Outcome, Phase, Result, Tally
 from drainer.status import DrainStatus
 from tests.unit.fakes import PORT
 from tests.unit.logs import Pipe, caught_log

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from drainer.counter import HALF_CLOSED_AFTER
-from drainer.drain import DrainPlan, Result
+from drainer.drain import DrainPlan
 from drainer.lookout import Pace
 from drainer.model import Reason, TcpState
+from drainer.phases import Result
 from tests.unit.fakes import FakeTable, after, serving_app, staged, until
 from tests.unit.lookouts import looking
 

@@ -12,8 +12,8 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from drainer import __version__, metrics
 from drainer.callers import Trust
-from drainer.drain import Outcome, Phase, Result, Tally
 from drainer.model import CensusError, Histogram, PortCount, Reason, Source
+from drainer.phases import Outcome, Phase, Result, Tally
 from drainer.status import DrainStatus, Status
 from tests.unit.statuses import make_census, make_status
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from drainer.drain import Phase
+from drainer.phases import Phase
 from drainer.policy import Readiness
 
 

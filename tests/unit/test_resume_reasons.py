@@ -6,8 +6,9 @@ import logging
 
 import pytest
 
-from drainer.drain import ASKED, FORGOTTEN, RESTARTED, Announce, Drain, DrainPlan, Phase
+from drainer.drain import ASKED, FORGOTTEN, RESTARTED, Drain, DrainPlan
 from drainer.log import LogObserver
+from drainer.phases import Announce, Phase
 from tests.unit.census import census
 from tests.unit.statuses import make_status
 

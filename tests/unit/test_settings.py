@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drainer.settings import (
+from drainer.kinds import (
     ADDRESSES,
-    BY_NAME,
     CIDRS,
     COUNT,
     DURATION,
@@ -22,9 +21,9 @@ from drainer.settings import (
     PORTS,
     POSITIVE,
     SECRET,
-    SETTINGS,
     Kind,
 )
+from drainer.settings import BY_NAME, SETTINGS
 from drainer.sockets.bytecode import dump_filter
 
 REFUSED: list[tuple[Kind, list[str]]] = [
@@ -139,6 +138,14 @@ def test_the_defaults_are_those_that_the_documents_promise() -> None:
         "readiness": "auto",
         "max_remaining": 0,
         "flush": 2.0,
+        "close_code": 1012,
+        "patience": 0.0,
+        "straggler_time": None,
+        "escalate_after": 2.0,
+        "close_rate": None,
+        "notify_mode": "batch",
+        "notify_remote": False,
+        "websocket_unproven": False,
         "idle_after": None,
         "min_age": 0.0,
         "interval": 1.0,
@@ -149,7 +156,7 @@ def test_the_defaults_are_those_that_the_documents_promise() -> None:
 
 
 def test_names_are_unique_and_only_the_token_is_a_secret() -> None:
-    assert len(BY_NAME) == len(SETTINGS) == 22
+    assert len(BY_NAME) == len(SETTINGS) == 34
     assert [setting.name for setting in SETTINGS if setting.secret] == ["token"]
 
 

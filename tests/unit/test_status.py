@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from drainer.callers import Trust
-from drainer.drain import Outcome, Phase, Result, Tally
 from drainer.model import Census, CensusError, Histogram, PortCount, Reason, Source, TcpState
+from drainer.phases import Closings, Outcome, Phase, Result, Tally
 from drainer.status import DrainStatus, Status, outcome_as_json
 
 TALLY = Tally(began_at=90.0, at=99.5004, at_start=7, arrived=2, left=4, remaining=5)
@@ -39,6 +39,9 @@ SERVING = Status(
     census_seconds=Histogram([]),
     census_errors={CensusError.LOST: 2},
     notified=True,
+    closers={"notify": None, "reset": "CAP_NET_ADMIN"},
+    closings=Closings(),
+    left_by_themselves=0,
 )
 
 
@@ -90,9 +93,14 @@ def test_a_running_drain_shows_its_numbers_and_its_deadline_on_both_clocks() -> 
         "connections_at_start": 7,
         "arrived": 2,
         "left": 4,
+        "left_by_themselves": 4,
+        "closed": {},
         "remaining": 5,
+        "attempts": {},
+        "refusals": {},
         "deadline_in_seconds": 15.25,
         "deadline_timestamp_seconds": 1_000_000_015.75,
+        "pace": None,
     }
 
 
@@ -104,7 +112,11 @@ def test_an_outcome_has_the_same_words_everywhere() -> None:
         "connections_at_start": 7,
         "arrived": 2,
         "left": 4,
+        "left_by_themselves": 4,
+        "closed": {},
         "remaining": 5,
+        "attempts": {},
+        "refusals": {},
     }
     assert replace(SERVING, last_outcome=OUTCOME).as_json(wall=1e9)["last_outcome"] == words
 

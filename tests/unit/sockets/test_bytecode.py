@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drainer.addresses import parse_network
-from drainer.settings import MAX_PORTS
+from drainer.kinds import MAX_PORTS
 from drainer.sockets.bytecode import dump_filter, notification_filter, port_ranges
 from tests.unit.sockets.kernel_filters import Socket, bpf_complaint, complaint, run, run_bpf
 from tests.unit.sockets.wire_reference import Row, captured, encode

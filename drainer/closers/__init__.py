@@ -1,0 +1,1 @@
+"""The ways to end a connection, one file for each."""
