@@ -8,7 +8,7 @@ import resource
 import signal
 import socket
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,12 +40,17 @@ def run(config: Config, early: list[int]) -> None:
     handler = set_up(config.log_level, config.log_format)
     try:
         # Before anything else is built: a taken port should be said at once.
-        asyncio.run(_serve(config, early, listen(config.host, config.port)))
+        asyncio.run(_run(config, early, listen(config.host, config.port)))
     finally:
         handler.flush_at_exit()
 
 
-async def _serve(config: Config, early: list[int], listener: socket.socket) -> None:
+async def _run(config: Config, early: list[int], listener: socket.socket) -> None:
+    async with contextlib.AsyncExitStack() as held:
+        await _serve(config, early, listener, closers(config, held))
+
+
+async def _serve(config: Config, early: list[int], listener: socket.socket, at_hand: Mapping[str, Closer]) -> None:
     loop = asyncio.get_running_loop()
     table = SocketTable(config.app_ports, config.ignore_peers, config.idle_after, loop.time)
     callers = Callers(config.caller_policy(default_gateways()))
@@ -61,7 +66,7 @@ async def _serve(config: Config, early: list[int], listener: socket.socket) -> N
             interval=config.interval,
             min_age=config.min_age,
         ),
-        closers=closers(config),
+        closers=at_hand,
         observers=[observer],
     )
     limit = min(raise_descriptor_limit() - DESCRIPTOR_RESERVE, MAX_CONNECTIONS)
@@ -97,8 +102,8 @@ async def _serve(config: Config, early: list[int], listener: socket.socket) -> N
     logger.info("gone")
 
 
-def closers(config: Config) -> dict[str, Closer]:
-    """The closers that the settings name, in their order.
+def closers(config: Config, held: contextlib.AsyncExitStack) -> dict[str, Closer]:
+    """The closers that the settings name, in their order; what they hold is given back with `held`.
 
     Imported where they are made: what closes nobody should not carry them.
     """
@@ -106,20 +111,23 @@ def closers(config: Config) -> dict[str, Closer]:
     if "notify" in config.close:
         from drainer.closers.notify import NotifyCloser  # noqa: PLC0415
 
-        made["notify"] = NotifyCloser(
+        notify = NotifyCloser(
             config.notify_url, mode=config.notify_mode, code=config.close_code, reason=config.close_reason
         )
+        held.push_async_callback(notify.leave)
+        made["notify"] = notify
     blocking = [name for name in config.close if name != "notify"]
     if blocking:
         from drainer.sockets.roster import Roster  # noqa: PLC0415
 
         # One thread and one table for all of them.
         worker, rows = Worker("close"), Roster(config.app_ports, config.ignore_peers)
-        made |= {name: InThread(_blocking(name, config, rows), worker) for name in blocking}
+        held.callback(rows.close)
+        made |= {name: InThread(_blocking(name, config, rows, held), worker) for name in blocking}
     return {name: made[name] for name in config.close}
 
 
-def _blocking(name: str, config: Config, rows: Roster) -> BlockingCloser:
+def _blocking(name: str, config: Config, rows: Roster, held: contextlib.AsyncExitStack) -> BlockingCloser:
     if name == "reset":
         from drainer.closers.reset import ResetCloser  # noqa: PLC0415
 
@@ -132,8 +140,13 @@ def _blocking(name: str, config: Config, rows: Roster) -> BlockingCloser:
     from drainer.closers.websocket import WebSocketCloser  # noqa: PLC0415
 
     undeclared = set(config.app_ports).difference(config.websocket_ports)
-    # A table of its own: the tap asks from its own thread.
-    tap = Tap(sorted(undeclared), type(rows)(config.app_ports)) if undeclared else None
+    tap = None
+    if undeclared:
+        # A table of its own: the tap asks from its own thread.
+        names = type(rows)(config.app_ports)
+        held.callback(names.close)
+        tap = Tap(sorted(undeclared), names)
+        held.callback(tap.close)
     return WebSocketCloser(
         rows,
         tap,

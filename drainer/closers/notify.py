@@ -85,6 +85,11 @@ class NotifyCloser:
             self._farewells.add(farewell)
             farewell.add_done_callback(self._farewells.discard)
 
+    async def leave(self) -> None:
+        """The agent goes: wait until all connections to the app are closed."""
+        self.finish()
+        await asyncio.gather(*self._farewells)
+
     async def _tell(self, talk: _Talk, order: Close) -> Attempt:
         loop = asyncio.get_running_loop()
         began_at, pause = loop.time(), FIRST_PAUSE

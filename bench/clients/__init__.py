@@ -1,0 +1,1 @@
+"""What WebSocket clients do when their connection ends, measured: `python -m bench.clients`."""
