@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from rollout.accounts import ABNORMAL, ROUND_TRIP, Account, Life, Pace, Stop, account, pace, stop_of
+from rollout.accounts import ABNORMAL, ROUND_TRIP, Account, Life, Pace, Stop, account, bins, pace, stop_of
 
 TOLD = 1012
 
@@ -117,7 +117,10 @@ def test_returns_belong_to_the_stop_of_the_replica_that_the_client_was_on() -> N
 
 
 def test_the_worst_stop_speaks_for_all() -> None:
-    assert Account(1, paces=[Pace(3, 10.0, 1.25), Pace(4, 10.0, 1.5)]).ratio == 1.5
+    even, uneven = [0.0, 1.0, 2.0], [0.0, 0.5, 2.0]
+
+    assert Account(1, returns=[even, uneven]).ratio == 2 * 2.0 / 3
+    assert Account(1, returns=[even, []]).ratio is None
 
 
 def test_an_even_pace_is_one_and_a_burst_is_not() -> None:
@@ -125,6 +128,10 @@ def test_an_even_pace_is_one_and_a_burst_is_not() -> None:
 
     assert pace(even) == Pace(10, 10.0, 10 * 10.0 / 101)
     assert pace([*even, *[5.5] * 40]) == Pace(50, 10.0, 50 * 10.0 / 141)
+
+
+def test_bins_begin_with_the_first() -> None:
+    assert bins([7.5, 8.4, 8.5, 10.6]) == [2, 1, 0, 1]
 
 
 def test_all_at_once_has_a_peak_and_no_pace() -> None:

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from rollout.accounts import ABNORMAL, Account, Pace
+from rollout.accounts import ABNORMAL, Account
 from rollout.report import misses
 from rollout.strategies import Goals
 
-GOOD = Account(clients=100, codes=Counter({1012: 102}), paces=[Pace(9, 17.0, 1.5)])
+GOOD = Account(clients=100, codes=Counter({1012: 102}), returns=[[0.0, 0.5, 1.0, 2.0]])
 STRICT, UNCHANGED = Goals(crossed=False), Goals(crossed=True)
 
 
@@ -29,8 +29,8 @@ def test_a_good_rollout_misses_nothing() -> None:
         (replace(GOOD, crossed_pushes=1), "1 pushes crossed a Close"),
         (replace(GOOD, altered=1), "1 messages altered"),
         (replace(GOOD, never_back=1), "1 clients did not come back"),
-        (replace(GOOD, paces=[Pace(9, 17.0, 1.51)]), "peak/mean 1.51"),
-        (replace(GOOD, paces=[Pace(100, 0.1, None)]), "all came at once"),
+        (replace(GOOD, returns=[[0.0, 0.2, 0.5, 1.0, 2.6]]), "peak/mean 1.56"),
+        (replace(GOOD, returns=[[0.0] * 100]), "all came at once"),
         (replace(GOOD, codes=Counter({1012: 103})), "1.030 closings per client"),
         (replace(GOOD, kills=1), "1 SIGKILLs"),
     ],
