@@ -73,9 +73,6 @@ class Inodes:
             at += 1
         return found
 
-    def __len__(self) -> int:
-        return len(self._packed)
-
 
 @contextmanager
 def borrow(place: Place) -> Iterator[socket.socket]:
@@ -156,13 +153,13 @@ class Descriptors:
             with os.scandir(folder) as entries:
                 names = [entry.name for entry in entries]
             for name in names:
-                with contextlib.suppress(FileNotFoundError):  # closed in the meantime
+                with contextlib.suppress(FileNotFoundError):  # Closed in the meantime.
                     link = os.readlink(f"{folder}/{name}")  # noqa: PTH115 - a Path takes longer than the call
                     if link.startswith("socket:["):
                         found.append((int(link[8:-1]), int(name), 0))
                     elif link == _EVENTPOLL:
                         epolls.append(int(name))
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):
             return
         except OSError as error:
             self.unreadable[pid] = error.errno or 0
@@ -178,12 +175,16 @@ class Descriptors:
 
         `known` is tried first; where nobody has it any more, all links are read anew, once.
         """
-        places = [known] if known else self.find(connection.inode)
+        places = [*([known] if known else []), *self.find(connection.inode)]
         attempt = self._use(connection, act, places)
-        if attempt is None and not self.look():
-            # The next time there will be a look.
-            return Attempt(Verdict.BUSY)
-        return attempt or self._use(connection, act, self.find(connection.inode)) or self._lost(connection)
+        if attempt is not None:
+            return attempt
+        row = self._rows.look_up([connection.cookie]).get(connection.cookie)
+        if row is None or row.state is not TcpState.ESTABLISHED:
+            return Attempt(Verdict.GONE)
+        if not self.look():
+            return Attempt(Verdict.BUSY)  # The next time there will be a look.
+        return self._use(connection, act, self.find(connection.inode)) or self._unseen()
 
     def _use(
         self, connection: Connection, act: Callable[[socket.socket], Attempt], places: Sequence[Place]
@@ -201,11 +202,8 @@ class Descriptors:
                     return Attempt(Verdict.REFUSED, errno.errorcode.get(error.errno or 0, str(error.errno)))
         return None
 
-    def _lost(self, connection: Connection) -> Attempt:
+    def _unseen(self) -> Attempt:
         """Why nobody has it."""
-        row = self._rows.look_up([connection.cookie]).get(connection.cookie)
-        if row is None or row.state is not TcpState.ESTABLISHED:
-            return Attempt(Verdict.GONE)
         if self.unreadable:
             return Attempt(Verdict.REFUSED, errno.errorcode[next(iter(self.unreadable.values()))])
         return Attempt(Verdict.UNREACHABLE)

@@ -16,27 +16,42 @@ _LOOPBACK = {"0.0.0.0": ("127.0.0.1",), "::": ("::1", "127.0.0.1")}  # noqa: S10
 _HANDSHAKE, _ALERT = b"\x16", b"\x15"
 
 
+_SUITES = (
+    *(0x1301, 0x1302, 0x1303),
+    *(0xC02B, 0xC02C, 0xC02F, 0xC030, 0xCCA8, 0xCCA9, 0xC013, 0xC014),
+    *(0x009E, 0x009C, 0x009D, 0x002F, 0x0035),
+)
+"""Of TLS 1.3; with ECDHE; with DHE and RSA. Who could use none of them might hang up without a word."""
+_SIGNATURES = (0x0403, 0x0503, 0x0603, 0x0807, 0x0808, 0x0804, 0x0805, 0x0806, 0x0401, 0x0501, 0x0601, 0x0203, 0x0201)
+"""ECDSA, EdDSA, RSA-PSS and RSA with SHA-2, then with SHA-1 (RFC 8446, section 4.2.3)."""
+
+
+def _numbers(size: int, *numbers: int) -> bytes:
+    """A vector of 16-bit numbers, its length in `size` bytes before it."""
+    return (2 * len(numbers)).to_bytes(size, "big") + struct.pack(f">{len(numbers)}H", *numbers)
+
+
 def _extension(kind: int, body: bytes) -> bytes:
     return struct.pack(">HH", kind, len(body)) + body
 
 
 def client_hello(random: bytes) -> bytes:
-    """The shortest ClientHello that servers of TLS 1.2 and 1.3 answer (RFC 8446, section 4.1.2); `random`: 32 bytes.
+    """A ClientHello that servers of TLS 1.2 and 1.3 answer (RFC 8446, section 4.1.2); `random`: 32 bytes.
 
     Without a key share a server of TLS 1.3 answers with HelloRetryRequest or an alert: records too.
     """
-    suites = struct.pack(">6H", 0x1301, 0x1302, 0xC02B, 0xC02F, 0x009C, 0x002F)
     extensions = (
-        # supported_groups with x25519 and secp256r1
-        _extension(10, struct.pack(">3H", 4, 0x001D, 0x0017))
-        # signature_algorithms: ecdsa_secp256r1_sha256, rsa_pss_rsae_sha256, rsa_pkcs1_sha256
-        + _extension(13, struct.pack(">4H", 6, 0x0403, 0x0804, 0x0401))
-        # supported_versions: TLS 1.3 and 1.2
-        + _extension(43, struct.pack(">B2H", 4, 0x0304, 0x0303))
-        # key_share, empty
-        + _extension(51, struct.pack(">H", 0))
+        # supported_groups with x25519, secp256r1, secp384r1, secp521r1 and x448.
+        _extension(10, _numbers(2, 0x001D, 0x0017, 0x0018, 0x0019, 0x001E))
+        # Points uncompressed (ec_point_formats).
+        + _extension(11, b"\x01\0")
+        + _extension(13, _numbers(2, *_SIGNATURES))
+        # TLS 1.3 and 1.2 (supported_versions).
+        + _extension(43, _numbers(1, 0x0304, 0x0303))
+        # No key share.
+        + _extension(51, _numbers(2))
     )
-    body = b"\x03\x03" + random + b"\0" + struct.pack(">H", len(suites)) + suites + b"\x01\0"
+    body = b"\x03\x03" + random + b"\0" + _numbers(2, *_SUITES) + b"\x01\0"
     body += struct.pack(">H", len(extensions)) + extensions
     handshake = b"\x01" + len(body).to_bytes(3, "big") + body
     return _HANDSHAKE + b"\x03\x01" + struct.pack(">H", len(handshake)) + handshake

@@ -80,7 +80,7 @@ def parse_interests(text: bytes) -> Iterable[tuple[int, int, int]]:
         yield int(inode, 16), int(number), flags
 
 
-def _chunks(text: bytes) -> Iterable[bytes]:
+def chunks(text: bytes) -> Iterable[bytes]:
     """Whole lines."""
     at = 0
     while at < len(text):
@@ -171,7 +171,7 @@ class Loops:
         return [
             Epoll(
                 pid,
-                Inodes(row for chunk in _chunks(text) for row in parse_interests(chunk)),
+                Inodes(row for chunk in chunks(text) for row in parse_interests(chunk)),
                 number in before & after,
             )
             for number, text in read.items()

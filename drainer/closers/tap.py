@@ -69,22 +69,22 @@ def upgrade_filter(ports: Iterable[int]) -> bytes:
         (_JSET, _FRAGMENT, "drop", ""),
         *_test(_LDB_ABS, 9, socket.IPPROTO_TCP),
         (_LDX_MSH, 0, "", ""),
-        (_JA, 0, "TCP", ""),
+        (_JA, 0, "TCP header", ""),
         "IPv6",
         *_test(_LDB_ABS, 6, socket.IPPROTO_TCP),
         (_LDX_IMM, 40, "", ""),
-        (_JA, 0, "TCP", ""),
+        (_JA, 0, "TCP header", ""),
         "drop",
         (_RET, 0, "", ""),
-        "TCP",
+        "TCP header",
         (_LDH_IND, 0, "", ""),
     ]
     for port in sorted(set(ports)):
         # Conditional jumps reach 255 instructions, JA reaches everything.
-        program += [(_JEQ, port, "", f"not {port}"), (_JA, 0, "payload", ""), f"not {port}"]
+        program += [(_JEQ, port, "", f"not {port}"), (_JA, 0, "TCP payload", ""), f"not {port}"]
     program += [
         (_RET, 0, "", ""),
-        "payload",
+        "TCP payload",
         # The upper half of byte 12 is the header's length in words of four bytes.
         (_LDB_IND, 12, "", ""),
         (_AND, 0xF0, "", ""),
@@ -94,10 +94,10 @@ def upgrade_filter(ports: Iterable[int]) -> bytes:
         *(
             step
             for at in (0, 4, 8)
-            for step in _test(_LDW_IND, at, int.from_bytes(_STATUS[at : at + 4], "big"), "not 101")
+            for step in _test(_LDW_IND, at, int.from_bytes(_STATUS[at : at + 4], "big"), "other")
         ),
         (_RET, _HEAD, "", ""),
-        "not 101",
+        "other",
         (_RET, 0, "", ""),
     ]
     return _assemble(program)

@@ -88,10 +88,12 @@ class WebSocketCloser:
         missing = rights.missing(self._descriptors, listeners)
         if missing is None and self._tap is not None:
             missing = self._tap.missing()
+        if missing is not None:
+            return missing
         for listener in listeners:
             if listener.port in self._declared and listener.cookie not in self._answered:
                 self._probe(listener)
-        return missing
+        return None
 
     def _probe(self, listener: Listener) -> None:
         with contextlib.suppress(OSError):  # It has gone in the meantime: there will be another one to ask.
@@ -165,21 +167,23 @@ class WebSocketCloser:
     def _write(
         self, connection: Connection, place: Place | None, nothing_sent: Callable[[float, int], bool]
     ) -> Attempt:
-        """Write the frame if the queue is empty and `nothing_sent(seconds without, bytes ever sent)`."""
+        return self._descriptors.use(
+            connection, lambda duplicate: write_between(duplicate, self._frame, nothing_sent), place
+        )
 
-        def act(duplicate: socket.socket) -> Attempt:
-            # One call for all of it: the kernel holds the socket's lock, so the numbers are of one moment. It does
-            # not let go of the interpreter either, so no other thread comes between here and send().
-            info = duplicate.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size)
-            state, unacknowledged, silence, unsent, total = _TCP_INFO.unpack(info)
-            if state != TcpState.ESTABLISHED:
-                return _GONE
-            if unacknowledged or unsent or not nothing_sent(silence / 1000, total):
-                return _BUSY
-            try:
-                written = duplicate.send(self._frame, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
-            except BlockingIOError:
-                return _BUSY
-            return Attempt(Verdict.SENT) if written == len(self._frame) else Attempt(Verdict.FAILED, "short")
 
-        return self._descriptors.use(connection, act, place)
+def write_between(duplicate: socket.socket, frame: bytes, nothing_sent: Callable[[float, int], bool]) -> Attempt:
+    """Write the frame if the queue is empty and `nothing_sent(seconds without, bytes ever sent)`."""
+    # One call for all of it: the kernel holds the socket's lock, so the numbers are of one moment. It does not let go
+    # of the interpreter either, so no other thread comes between here and send(), some microseconds later.
+    info = duplicate.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size)
+    state, unacknowledged, silence, unsent, total = _TCP_INFO.unpack(info)
+    if state != TcpState.ESTABLISHED:
+        return _GONE
+    if unacknowledged or unsent or not nothing_sent(silence / 1000, total):
+        return _BUSY
+    try:
+        written = duplicate.send(frame, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+    except BlockingIOError:
+        return _BUSY
+    return Attempt(Verdict.SENT) if written == len(frame) else Attempt(Verdict.FAILED, "short")
