@@ -56,18 +56,17 @@ class Agent:
         self._callers = callers
         self._policy = policy
         self._observers = Observers(observers, self._loop.time)
-        self._crew = Crew(closers or {}, self._answered, self._observers)
-        self._driver = Driver(Drain(plan, random.random), self._announced, self._crew.close)
-        self._driver.drain.unusable = self._crew.unusable
+        drain = Drain(plan, random.random)
+        self._crew = Crew(closers or {}, self._answered, self._observers, drain.narrow)
+        self._driver = Driver(drain, self._announced, self._crew.close)
+        self._driver.equip(self._crew.unusable)
         self._lookout = Lookout(
             table,
             Tracker(ports, policy.min_age),
             interval=policy.interval,
             max_remaining=plan.max_remaining,
             on_census=self._counted,
-            on_error=lambda error: self._observers.troubled(
-                f"counting is impaired: {str(error) or type(error).__name__}"
-            ),
+            on_error=self._miscounted,
         )
         self._held: set[asyncio.Future[Outcome]] = set()
         self._passive: dict[asyncio.Future[Outcome | None], Driver] = {}
@@ -77,7 +76,8 @@ class Agent:
         self._exit = asyncio.Event()
         self._last_outcome: Outcome | None = None
         self._examination: asyncio.Task[None] | None = None
-        self._examined: frozenset[Identity] = frozenset()
+        self._examinations_due = 0
+        self._listeners: frozenset[Identity] = frozenset()
         self._drains = dict.fromkeys(Result, 0)
         self._drain_seconds = Histogram(DRAIN_SECONDS_BOUNDS)
         self._calls = dict.fromkeys(Trust, 0)
@@ -239,13 +239,14 @@ class Agent:
 
     def _examine(self) -> None:
         """Find out which closers can work here: when there is an app to try it on, another app, or a drain."""
+        self._examinations_due += 1
         if self._crew.missing and (self._examination is None or self._examination.done()):
             self._examination = self._loop.create_task(self._examine_closers(), name="examine closers")
 
     async def _examine_closers(self) -> None:
-        await self._crew.examine()
-        self._driver.drain.unusable = self._crew.unusable
-        self._driver.advance()
+        while self._examinations_due:
+            self._examinations_due = 0
+            await self._crew.examine(lambda: self._driver.equip(self._crew.unusable))
 
     def _set_pace(self) -> None:
         if self._exit.is_set():
@@ -260,9 +261,9 @@ class Agent:
         self._lookout.follow(pace)
 
     def _counted(self, census: Census) -> None:
-        if not census.listeners <= self._examined:
+        if not census.listeners <= self._listeners:
             self._examine()
-        self._examined = census.listeners
+        self._listeners = census.listeners
         for driver in (self._driver, *self._passive.values()):
             driver.observe(census)
         if self._terminated_at is not None and census.taken_at >= self._terminated_at:
@@ -294,3 +295,6 @@ class Agent:
             if not passive.done():
                 passive.set_result(None)
         self._exit.set()
+
+    def _miscounted(self, error: Exception) -> None:
+        self._observers.troubled(f"counting is impaired: {str(error) or type(error).__name__}")

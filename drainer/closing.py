@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from drainer.attempt import Attempt
-from drainer.ladder import Ladder, Rung, Steps
+from drainer.ladder import Ladder, Steps
 from drainer.model import Census, Identity
 from drainer.pacer import Pacer
-from drainer.phases import Close, Closings, Pace
+from drainer.phases import Close, Closings, Pace, Rung
 
 LAST_MOMENT = 1.0
 """Seconds before the deadline after which a first try can hardly have an effect."""
@@ -42,10 +42,10 @@ class Closing:
         self._pacer = Pacer(now, deadline_at - plan.straggler_time, latest_at, plan.rate, random)
 
     def pace(self, now: float, connections: int) -> Pace:
-        """The plan for so many connections."""
+        """The plan while so many wait for their first try."""
         return Pace(
             connections,
-            self._pacer.seconds_left(now, connections) if connections else 0.0,
+            self._pacer.seconds_left(now, connections),
             self._pacer.rate(connections),
             self._pacer.fits(connections),
         )
@@ -68,6 +68,11 @@ class Closing:
         """Take in what came of the tries of `closer`."""
         return self._closes(self._ladder.answer(closer, attempts, now), now)
 
+    def narrow(self, order: Close) -> Close:
+        """The order without those who have gone, or gone on to the next closer, since it was given."""
+        asked = tuple(one for one in order.connections if self._ladder.is_asked(order.closer, one))
+        return replace(order, connections=asked)
+
     def wake_at(self) -> float | None:
         """The next moment at which `advance` will do something."""
         moments = [self._pacer.due(self._ladder.waiting), self._ladder.wake_at()]
@@ -82,13 +87,8 @@ class Closing:
         return self._ladder.closings()
 
     def _closes(self, steps: Steps, now: float) -> list[Close]:
-        closes = []
-        for rung, connections in steps.items():
-            # Those of this order too: the last ones have a pace as well.
-            pace = self.pace(now, self._ladder.waiting + len(connections))
-            closes.append(
-                Close(
-                    self._rungs[rung].name, tuple(connections), self._ladder.present, pace.seconds, round(pace.rate, 3)
-                )
-            )
-        return closes
+        pace = self.pace(now, self._ladder.waiting)
+        return [
+            Close(self._rungs[rung].name, tuple(connections), self._ladder.present, pace.seconds, round(pace.rate, 3))
+            for rung, connections in steps.items()
+        ]

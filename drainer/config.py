@@ -14,7 +14,7 @@ from drainer.callers import CallerPolicy
 from drainer.closing import LAST_MOMENT, ClosePlan
 from drainer.drain import DrainPlan
 from drainer.errors import ConfigError
-from drainer.ladder import Rung
+from drainer.phases import Rung
 from drainer.settings import BY_NAME, PREFIX, SETTINGS, Setting
 
 _SERVICE_LINK = re.compile(r"_(SERVICE_(HOST|PORT)|PORT_\d+_(TCP|UDP|SCTP))(_|$)")
@@ -124,11 +124,13 @@ class Config:
 
     def shown(self) -> dict[str, Any]:
         """The settings without secrets, for the log."""
-        return {
+        values = {
             row.name: getattr(self, row.name)
             for row in fields(self)
             if row.name in BY_NAME and not BY_NAME[row.name].secret
         }
+        # What follows a question mark may be a password.
+        return values | {"notify_url": self.notify_url.partition("?")[0]}
 
 
 def some_settings(names: Iterable[str], environ: Mapping[str, str], flags: Mapping[str, str]) -> dict[str, Any]:
@@ -211,6 +213,12 @@ def _contradictions(values: Mapping[str, Any]) -> Iterable[str]:
         yield (
             f"{BY_NAME['notify_url'].env}={url!r} leads to another host; allowed: loopback, like "
             f"http://127.0.0.1:9809/drain, or any host with {BY_NAME['notify_remote'].env}=true"
+        )
+    elif url and urlsplit(url).port in (*values.get("app_ports", ()), values.get("port")):
+        # There the agent's own connection would be counted, and wait for itself to leave.
+        yield (
+            f"{BY_NAME['notify_url'].env}={url!r} is on one of the app's counted ports or the agent's own; "
+            "allowed: a port of its own, like http://127.0.0.1:9809/drain"
         )
     foreign = sorted({*values.get("websocket_ports", ())}.difference(values.get("app_ports", ())))
     if foreign and "app_ports" in values:

@@ -75,8 +75,11 @@ class Crew:
         closers: Mapping[str, Closer],
         on_answer: Callable[[str, Mapping[Identity, Attempt]], None],
         observers: Observers,
+        narrow: Callable[[Close], Close] = lambda order: order,
     ) -> None:
+        """`narrow` leaves of an order what still holds when its closer is free."""
         self._closers = closers
+        self._narrow = narrow
         self._on_answer = on_answer
         self._observers = observers
         self._told: set[tuple[str, Attempt]] = set()
@@ -85,8 +88,8 @@ class Crew:
         self.missing: dict[str, str | None] = dict.fromkeys(closers, "not tried yet")
         """Closer -> what it lacks; None if it can work."""
 
-    async def examine(self) -> None:
-        """Find out who can work here, and say so when it is another answer than before."""
+    async def examine(self, on_answer: Callable[[], None] = lambda: None) -> None:
+        """Find out who can work here, and say so when it is another answer than before; `on_answer` after each."""
         for name, closer in self._closers.items():
             try:
                 missing = await closer.missing()
@@ -98,6 +101,7 @@ class Crew:
                     self._observers.noted(f"closer {name} can work here")
                 else:
                     self._observers.warned(f"closer {name} is off: {missing}")
+            on_answer()
 
     @property
     def unusable(self) -> frozenset[str]:
@@ -109,7 +113,8 @@ class Crew:
         name = order.closer
         waiting = self._inbox.get(name)
         if waiting is not None:
-            order = replace(order, connections=waiting.connections + order.connections)
+            # Without repeats: an app that answers slowly is asked again for those who still wait here.
+            order = replace(order, connections=tuple(dict.fromkeys(waiting.connections + order.connections)))
         self._inbox[name] = order
         if name not in self._at_work:
             self._at_work[name] = asyncio.get_running_loop().create_task(self._work(name), name=f"closer {name}")
@@ -125,17 +130,21 @@ class Crew:
         self._at_work.clear()
 
     async def _work(self, name: str) -> None:
+        me = asyncio.current_task()
         while name in self._inbox:
-            order = self._inbox.pop(name)
+            order = self._narrow(self._inbox.pop(name))
+            if not order.connections:
+                continue
             try:
                 attempts = await self._closers[name].close(order)
             except Exception as error:  # noqa: BLE001 - a closer that fails must not end the drain
                 attempts = dict.fromkeys(order.connections, Attempt(Verdict.FAILED, type(error).__name__))
                 self._observers.troubled(f"closer {name} has failed: {type(error).__name__}: {error}")
+            if self._at_work.get(name) is not me:
+                return  # The drain is over, and the closer did not heed that: the inbox is another one's.
             self._tell(name, attempts)
             self._on_answer(name, attempts)
-        if self._at_work.get(name) is asyncio.current_task():
-            del self._at_work[name]
+        self._at_work.pop(name, None)
 
     def _tell(self, name: str, attempts: Mapping[Identity, Attempt]) -> None:
         """What could not be done, once in a drain for each kind."""

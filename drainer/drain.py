@@ -7,9 +7,21 @@ from dataclasses import dataclass, replace
 
 from drainer.attempt import Attempt
 from drainer.closing import ClosePlan, Closing
-from drainer.ladder import Rung
 from drainer.model import Census, Identity
-from drainer.phases import RUNNING, TRANSITIONS, Action, Announce, Close, Closings, Outcome, Pace, Phase, Result, Tally
+from drainer.phases import (
+    RUNNING,
+    TRANSITIONS,
+    Action,
+    Announce,
+    Close,
+    Closings,
+    Outcome,
+    Pace,
+    Phase,
+    Result,
+    Rung,
+    Tally,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +145,10 @@ class Drain:
         """Take in what came of the tries of `closer`."""
         return self._closing.answer(closer, attempts, now) if self._closing else []
 
+    def narrow(self, order: Close) -> Close:
+        """What of an order still holds."""
+        return self._closing.narrow(order) if self._closing else replace(order, connections=())
+
     @property
     def pace(self) -> Pace | None:
         """While CLOSING: how it goes about it, as planned at its beginning."""
@@ -239,10 +255,20 @@ class Drain:
 
     def _emptied(self, now: float) -> list[Announce]:
         """Nobody is left. Did they leave, or did the app take them with it after `overtake`?"""
-        overtaken, latest = self._when_overtaken, self._latest
-        if overtaken and overtaken.remaining > self.plan.max_remaining and latest and not latest.listeners:
-            return self._finish(Outcome(Result.DEADLINE, replace(overtaken, at=now)))
-        return self._finish(Outcome(Result.DRAINED, self._conclusion(now)))
+        tally = self._conclusion(now)
+        cut = self._cut_with_the_app(tally)
+        if cut > self.plan.max_remaining:
+            tally = replace(tally, left=tally.left - cut, remaining=tally.remaining + cut)
+            return self._finish(Outcome(Result.DEADLINE, tally))
+        return self._finish(Outcome(Result.DRAINED, tally))
+
+    def _cut_with_the_app(self, tally: Tally) -> int:
+        """How many were there at `overtake`, and have gone since then with the app, closed by nobody."""
+        before, latest = self._when_overtaken, self._latest
+        if before is None or latest is None or latest.listeners:
+            return 0
+        gone, closed = tally.left - before.left, tally.closed - before.closed
+        return max(0, min(before.remaining, gone - closed))
 
     def _conclusion(self, now: float) -> Tally:
         if self._closing is not None:

@@ -39,6 +39,11 @@ class Driver:
         self.advance()
         self._carry_out(self.drain.observe(census, self._loop.time()))
 
+    def equip(self, unusable: frozenset[str]) -> None:
+        """These closers cannot work: see Drain.unusable."""
+        self.drain.unusable = unusable
+        self.advance()
+
     def answer(self, closer: str, attempts: Mapping[Identity, Attempt]) -> None:
         """See Drain.answer."""
         self._carry_out(self.drain.answer(closer, attempts, self._loop.time()))

@@ -144,6 +144,8 @@ class LogObserver:
             facts["reason"] = announce.reason
         word = announce.outcome.result if announce.outcome else announce.phase
         logger.log(self._LEVELS.get(word, logging.INFO), _SENTENCES[word], extra={"facts": facts})
+        if announce.phase is Phase.DRAINING and status.closers and all(status.closers.values()):
+            logger.warning("no closer can work here: who stays until the deadline is cut")
         if announce.pace is not None and not announce.pace.fits:
             logger.warning(
                 "close_rate is exceeded: it leaves no time to close all before the deadline", extra={"facts": facts}

@@ -21,9 +21,11 @@ class Pacer:
         self, now: float, ends_at: float, latest_at: float, rate: float | None, random: Callable[[], float]
     ) -> None:
         """First tries until `ends_at`; at most `rate` per second, for which they may go on until `latest_at`."""
-        self._slot_at = now
+        self._began_at = self._taken_at = now
+        self._taken = 0
+        """How many were tried in the slot that began at `_began_at`."""
         self._ends_at = ends_at
-        self._latest_at = latest_at
+        self._latest_at = max(ends_at, latest_at)
         self._rate = rate
         self._random = random
         self._dice = random()
@@ -37,38 +39,53 @@ class Pacer:
         """When to try again; None when nobody waits."""
         if not waiting:
             return None
-        return self._slot_at + self._dice * self._each(waiting) * self._batch(waiting)
+        begins_at, each = self._next_slot(waiting)
+        return begins_at + self._dice * each * self._batch(each, waiting)
 
     def take(self, now: float, waiting: int) -> int:
-        """How many to try now; the next slot begins where this one ends, or now if that has passed.
+        """How many to try now; the next slot begins where this one ends.
 
         A loop that was late does not make up for it in a burst: who is left is spread over what is left.
         """
-        batch = self._batch(waiting)
-        self._slot_at = max(now, self._slot_at + batch * self._each(waiting))
+        begins_at, each = self._next_slot(waiting)
+        if now > begins_at + each * self._batch(each, waiting):
+            begins_at, each = now, self._each(now, waiting)
+        self._began_at, self._taken_at, self._taken = begins_at, now, self._batch(each, waiting)
         self._dice = self._random()
-        return batch
+        return self._taken
 
     def seconds_left(self, now: float, waiting: int) -> float:
         """Until the last of them has had its first try."""
-        return max(0.0, max(self._slot_at, now) + waiting * self._each(waiting) - now)
+        connections = self._taken + waiting
+        return max(0.0, self._began_at + connections * self._each(self._began_at, connections) - now)
 
     def rate(self, waiting: int) -> float:
         """Tries per second that the plan needs now."""
-        each = self._each(waiting) if waiting else 0.0
-        return 1 / each if each else float(waiting)
+        connections = self._taken + waiting
+        each = self._each(self._began_at, connections)
+        return 1 / each if each else float(connections)
 
     def fits(self, waiting: int) -> bool:
         """Whether the cap is kept. If not, the deadline wins: better a little too fast than all cut at once."""
-        return self._rate is None or waiting <= self._rate * (self._latest_at - self._slot_at)
+        return self._rate is None or self._taken + waiting <= self._rate * (self._latest_at - self._began_at)
 
-    def _each(self, waiting: int) -> float:
-        """Seconds for each connection."""
+    def _next_slot(self, waiting: int) -> tuple[float, float]:
+        """(when it begins, seconds for each connection).
+
+        The slot before ends where it would have ended had it known of all who wait now: who comes after the only
+        one was tried is not kept until the end, to be tried together with all who come later.
+        """
+        ended_at = self._began_at + self._taken * self._each(self._began_at, self._taken + waiting)
+        begins_at = max(self._taken_at, ended_at)
+        return begins_at, self._each(begins_at, waiting)
+
+    def _each(self, begins_at: float, connections: int) -> float:
+        """Seconds for each, from `begins_at` on."""
         ends_at = self._ends_at
         if self._rate is not None:
-            ends_at = min(max(ends_at, self._slot_at + waiting / self._rate), self._latest_at)
-        return max(0.0, ends_at - self._slot_at) / waiting
+            ends_at = min(max(ends_at, begins_at + connections / self._rate), self._latest_at)
+        return max(0.0, ends_at - begins_at) / max(connections, 1)
 
-    def _batch(self, waiting: int) -> int:
-        each = self._each(waiting)
+    @staticmethod
+    def _batch(each: float, waiting: int) -> int:
         return min(waiting, math.ceil(SHORTEST_SLOT / each)) if each else waiting

@@ -107,9 +107,14 @@ class Tally:
         return self.at - self.began_at
 
     @property
+    def closed(self) -> int:
+        """Of those who left, how many a closer had ended."""
+        return sum(self.closings.ended.values()) if self.closings else 0
+
+    @property
     def left_by_themselves(self) -> int:
         """Of those who left, how many no closer had ended."""
-        return max(0, self.left - sum(self.closings.ended.values())) if self.closings else self.left
+        return max(0, self.left - self.closed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +150,17 @@ class Announce:
     """Why the pod serves again, for people."""
     pace: Pace | None = None
     """With CLOSING: the plan."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One way to end connections."""
+
+    name: str
+    app_chooses: bool = False
+    """It tells the app how many to close, not which."""
+    tells_at_once: bool = False
+    """It tells the app once that all must go: whoever leaves after that leaves because of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,6 +128,10 @@ def _tally_as_json(tally: Tally) -> dict[str, Any]:
         "left_by_themselves": tally.left_by_themselves,
         "closed": {closer: count for closer, count in closings.ended.items() if count},
         "remaining": tally.remaining,
-        "attempts": {closer: dict(verdicts) for closer, verdicts in closings.attempts.items() if verdicts},
+        "attempts": {
+            closer: {str(verdict): count for verdict, count in verdicts.items()}
+            for closer, verdicts in closings.attempts.items()
+            if verdicts
+        },
         "refusals": {closer: dict(details) for closer, details in closings.details.items() if details},
     }

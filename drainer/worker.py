@@ -36,9 +36,12 @@ class Worker:
                 result.set_exception(error)
 
         def job() -> None:
-            value, error = None, None
+            value: T | None = None
+            error: BaseException | None = None
             try:
                 value = call()
+            except StopIteration as caught:  # No future takes it: to a coroutine it would mean its own end.
+                error = RuntimeError(repr(caught))
             except BaseException as caught:  # noqa: BLE001 - whatever it is belongs to the one who asked
                 error = caught
             with contextlib.suppress(RuntimeError):  # The loop is closed: the agent has gone in the meantime.

@@ -43,7 +43,7 @@ def test_sigterm_before_the_agent_listens_is_not_lost(pod: Pod, *, pid_1: bool) 
     signal_as_early_as_possible(agent)
     assert agent.stderr() == "", "it listened before it handled signals"
     agent.ended_well()
-    assert [line["message"] for line in agent.log()] [-3:] == ["watching", "asked to go", "gone"]
+    assert [line["message"] for line in agent.log()][-3:] == ["watching", "asked to go", "gone"]
 
 
 @needs_unshare

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from drainer.agent import Agent, Answer
 from drainer.callers import CallerPolicy, Callers
 from drainer.counter import Counter, live_count
+from drainer.crew import Closer
 from drainer.drain import DrainPlan
 from drainer.lookout import SocketWatch
 from drainer.model import Dump, Identity, TcpState
@@ -251,6 +252,7 @@ async def staged(
     policy: Policy | None = None,
     callers: CallerPolicy | None = None,
     *,
+    closers: Mapping[str, Closer] | None = None,
     broken_observer: bool = False,
 ) -> AsyncIterator[Stage]:
     """An agent that runs until the block ends; the node 192.0.2.1 is trusted."""
@@ -261,6 +263,7 @@ async def staged(
         plan=plan or DrainPlan(),
         callers=Callers(callers or CallerPolicy(sources=[NODE])),
         policy=policy or Policy(),
+        closers=closers,
         observers=[BrokenObserver(), listener] if broken_observer else [listener],
     )
     running = asyncio.create_task(agent.run())

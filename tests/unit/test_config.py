@@ -259,9 +259,7 @@ def is_usable(chosen: Config) -> bool:
     assert 0 <= plan.settle < plan.window <= chosen.grace_period
     assert chosen.settle > 0 or plan.settle == 0
     assert chosen.port not in chosen.app_ports
-    assert all(
-        getattr(chosen, field.name) is not None or field.name in OPTIONAL_SETTINGS for field in fields(chosen)
-    )
+    assert all(getattr(chosen, field.name) is not None or field.name in OPTIONAL_SETTINGS for field in fields(chosen))
     return True
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from drainer.log import MAX_QUEUED, LogObserver, PatientHandler, logger
 from drainer.model import PortCount
-from drainer.phases import Announce, Outcome, Phase, Result, Tally
+from drainer.phases import Announce, Outcome, Pace, Phase, Result, Tally
 from drainer.status import DrainStatus
 from tests.unit.fakes import PORT
 from tests.unit.logs import Pipe, caught_log
@@ -168,6 +168,23 @@ def test_a_change_of_phase_tells_the_connections(caplog: pytest.LogCaptureFixtur
     record = announced(caplog, Announce(phase, 15.0), census=make_census({PORT: PortCount(live=12)}))
     assert facts(record)["connections"] == 12
     assert facts(record)["phase"] == phase
+
+
+def test_closing_tells_its_plan(caplog: pytest.LogCaptureFixture) -> None:
+    record = announced(caplog, Announce(Phase.CLOSING, 15.0, pace=Pace(120, 12.5, 9.6, fits=True)), ready=False)
+    assert (record.levelno, record.getMessage()) == (logging.INFO, "closing the connections that are left")
+    assert facts(record) == {
+        "phase": "closing", "ready": False, "connections": 120, "closing_seconds": 12.5, "rate_per_second": 9.6,
+        "close_rate_kept": True,
+    }  # fmt: skip
+
+
+def test_a_cap_that_cannot_be_kept_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "drainer"):
+        LogObserver().announced(Announce(Phase.CLOSING, 15.0, pace=Pace(120, 2.0, 60.0, fits=False)), make_status())
+    plan, warning = caplog.records
+    assert (warning.levelno, facts(warning)) == (logging.WARNING, facts(plan))
+    assert warning.getMessage().startswith("close_rate is exceeded")
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,10 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from drainer import __version__, metrics
+from drainer.attempt import Verdict
 from drainer.callers import Trust
 from drainer.model import CensusError, Histogram, PortCount, Reason, Source
-from drainer.phases import Outcome, Phase, Result, Tally
+from drainer.phases import Closings, Outcome, Pace, Phase, Result, Tally
 from drainer.status import DrainStatus, Status
 from tests.unit.statuses import make_census, make_status
 
@@ -60,7 +61,10 @@ def test_every_series_is_there_from_the_first_scrape_on(accept: str) -> None:
     assert labels_of(found, "drainer_callers_total") == [{"trust": trust} for trust in Trust]
     assert labels_of(found, "drainer_census_errors_total") == [{"reason": reason} for reason in CensusError]
     assert labels_of(found, "drainer_socket_source") == [{"source": source} for source in Source]
-    for name in ("draining", "drain_deadline_timestamp_seconds", "census_timestamp_seconds"):
+    for name in (
+        "draining", "drain_deadline_timestamp_seconds", "census_timestamp_seconds", "close_rate_planned",
+        "close_rate_exceeded",
+    ):  # fmt: skip
         assert labels_of(found, f"drainer_{name}") == [{}]
     for name in ("connection_age_seconds", "drain_duration_seconds", "census_duration_seconds"):
         assert value(found, f"drainer_{name}_count") == 0
@@ -68,6 +72,41 @@ def test_every_series_is_there_from_the_first_scrape_on(accept: str) -> None:
         assert value(found, f"drainer_{name}_bucket", le="+Inf") == 0
     python = ".".join(map(str, sys.version_info[:3]))
     assert labels_of(found, "drainer_build_info") == [{"version": __version__, "python": python}]
+
+
+@pytest.mark.parametrize("accept", ["", OPENMETRICS])
+def test_every_series_of_each_closer_is_there_from_the_first_scrape_on(accept: str) -> None:
+    found = series(make_status(closers={"notify": None, "reset": "CAP_NET_ADMIN is missing"}), accept)
+    closers = [{"closer": "notify"}, {"closer": "reset"}]
+    assert labels_of(found, "drainer_closer_usable") == closers
+    assert labels_of(found, "drainer_close_attempts_total") == [
+        closer | {"verdict": verdict} for closer in closers for verdict in Verdict
+    ]
+    assert labels_of(found, "drainer_drain_departures_total") == [{"by": "itself"}, {"by": "notify"}, {"by": "reset"}]
+    assert value(found, "drainer_closer_usable", closer="notify") == 1
+    assert value(found, "drainer_closer_usable", closer="reset") == 0
+
+
+def test_what_the_closers_have_come_to_is_counted() -> None:
+    closings = Closings({"reset": 5}, {"reset": {Verdict.SENT: 6, Verdict.REFUSED: 2}}, {"reset": {"EPERM": 2}})
+    found = series(make_status(closers={"notify": None, "reset": None}, closings=closings, left_by_themselves=7))
+    assert value(found, "drainer_close_attempts_total", closer="reset", verdict="sent") == 6
+    assert value(found, "drainer_close_attempts_total", closer="reset", verdict="refused") == 2
+    assert value(found, "drainer_close_attempts_total", closer="notify", verdict="sent") == 0
+    assert value(found, "drainer_drain_departures_total", by="itself") == 7
+    assert value(found, "drainer_drain_departures_total", by="reset") == 5
+    assert value(found, "drainer_drain_departures_total", by="notify") == 0
+
+
+@pytest.mark.parametrize(
+    ("pace", "rate", "exceeded"),
+    [(None, 0, 0), (Pace(100, 8.0, 12.5, fits=True), 12.5, 0), (Pace(100, 8.0, 12.5, fits=False), 12.5, 1)],
+)
+def test_the_pace_is_shown_while_closing(pace: Pace | None, rate: float, exceeded: int) -> None:
+    tally = Tally(0.0, 7.0, at_start=1, arrived=0, left=0, remaining=1)
+    found = series(make_status(drain=DrainStatus(25.0, tally, pace)))
+    assert value(found, "drainer_close_rate_planned") == rate
+    assert value(found, "drainer_close_rate_exceeded") == exceeded
 
 
 def test_no_series_is_there_that_only_a_drain_brings() -> None:

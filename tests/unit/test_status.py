@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from drainer.attempt import Verdict
 from drainer.callers import Trust
 from drainer.model import Census, CensusError, Histogram, PortCount, Reason, Source, TcpState
-from drainer.phases import Closings, Outcome, Phase, Result, Tally
+from drainer.phases import Closings, Outcome, Pace, Phase, Result, Tally
 from drainer.status import DrainStatus, Status, outcome_as_json
 
 TALLY = Tally(began_at=90.0, at=99.5004, at_start=7, arrived=2, left=4, remaining=5)
@@ -119,6 +120,53 @@ def test_an_outcome_has_the_same_words_everywhere() -> None:
         "refusals": {},
     }
     assert replace(SERVING, last_outcome=OUTCOME).as_json(wall=1e9)["last_outcome"] == words
+
+
+def test_closers_are_shown_in_their_order_with_what_each_lacks() -> None:
+    assert SERVING.as_json(wall=1e9)["closers"] == [
+        {"name": "notify", "usable": True, "missing": None},
+        {"name": "reset", "usable": False, "missing": "CAP_NET_ADMIN"},
+    ]
+
+
+def test_an_outcome_says_who_ended_whom_what_was_tried_and_why_it_failed() -> None:
+    closings = Closings(
+        {"notify": 0, "websocket": 2, "reset": 1},
+        {"notify": {}, "websocket": {Verdict.SENT: 2, Verdict.BUSY: 1}, "reset": {Verdict.SENT: 1}},
+        {"notify": {}, "websocket": {"EPERM": 1}, "reset": {}},
+    )
+    words = outcome_as_json(Outcome(Result.DEADLINE, replace(TALLY, closings=closings)))
+    assert {name: words[name] for name in ("left", "left_by_themselves", "closed", "attempts", "refusals")} == {
+        "left": 4,
+        "left_by_themselves": 1,
+        "closed": {"websocket": 2, "reset": 1},
+        "attempts": {"websocket": {"sent": 2, "busy": 1}, "reset": {"sent": 1}},
+        "refusals": {"websocket": {"EPERM": 1}},
+    }
+    assert json.loads(json.dumps(words)) == words
+
+
+def test_more_closings_than_have_left_are_not_a_negative_number_that_left_by_themselves() -> None:
+    assert replace(TALLY, closings=Closings({"reset": 5})).left_by_themselves == 0
+
+
+def test_the_pace_is_shown_while_closing() -> None:
+    drain = DrainStatus(115.25, TALLY, Pace(100, 12.34567, 8.10000001, fits=False))
+    shown = replace(SERVING, phase=Phase.CLOSING, drain=drain).as_json(wall=1e9)["drain"]
+    assert shown["pace"] == {
+        "connections": 100, "closing_seconds": 12.346, "rate_per_second": 8.1, "close_rate_kept": False
+    }  # fmt: skip
+
+
+def test_closings_of_two_drains_add_up() -> None:
+    one = Closings({"reset": 1}, {"reset": {Verdict.SENT: 1}}, {"reset": {"EPERM": 1}})
+    two = Closings({"reset": 2, "notify": 3}, {"reset": {Verdict.SENT: 2, Verdict.GONE: 1}}, {"notify": {"404": 1}})
+    assert one + two == Closings(
+        {"reset": 3, "notify": 3},
+        {"reset": {Verdict.SENT: 3, Verdict.GONE: 1}},
+        {"reset": {"EPERM": 1}, "notify": {"404": 1}},
+    )
+    assert one + None is one
 
 
 def test_what_is_shown_is_json_and_names_no_identity_of_a_socket() -> None:
