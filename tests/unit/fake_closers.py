@@ -19,6 +19,8 @@ class FakeCloser:
         self.attempt = attempt or Attempt(Verdict.SENT)
         self.takes = 0.0
         """Loop seconds for each order."""
+        self.looks_for = 0.0
+        """Loop seconds for each examination."""
         self.failure: Exception | None = None
         """What `close` raises."""
         self.on_close: Callable[[Close], None] = lambda order: None
@@ -34,6 +36,7 @@ class FakeCloser:
 
     async def missing(self) -> str | None:
         self.examined.append(now())
+        await asyncio.sleep(self.looks_for)
         if isinstance(self.lacks, Exception):
             raise self.lacks
         return self.lacks

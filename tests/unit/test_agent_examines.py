@@ -31,6 +31,17 @@ async def test_closers_are_examined_when_the_app_listens_when_it_listens_anew_an
         assert stage.listener.notes == ["closer reset can work here"]
 
 
+async def test_a_listener_that_appears_during_an_examination_is_examined_after_it() -> None:
+    table, _ = serving_app(1)
+    reset = FakeCloser()
+    reset.looks_for = 3.0
+    async with staged(table, RESET_ONLY, closers={"reset": reset}) as stage:
+        after(1.5, table.listen)
+        await until(9.5)
+        assert len(reset.examined) == 2
+        assert stage.agent.status().closers == {"reset": None}
+
+
 async def test_without_closers_nobody_is_examined_and_nobody_is_closed() -> None:
     table, _ = serving_app(1)
     async with staged(table, DrainPlan()) as stage:

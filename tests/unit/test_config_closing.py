@@ -152,6 +152,21 @@ def test_the_app_is_told_on_loopback_unless_another_host_is_wished_for(host: str
     assert config(CLOSE="notify", NOTIFY_URL=url, NOTIFY_REMOTE="true").notify_url == url
 
 
+@pytest.mark.parametrize("port", [8080, 9808])
+def test_the_app_is_not_told_on_a_port_that_is_counted_or_the_agents_own(port: int) -> None:
+    (mistake,) = mistakes(CLOSE="notify", NOTIFY_URL=f"http://127.0.0.1:{port}/")
+    assert mistake == (
+        f"DRAINER_NOTIFY_URL='http://127.0.0.1:{port}/' is on one of the app's counted ports or the agent's own; "
+        "allowed: a port of its own, like http://127.0.0.1:9809/drain"
+    )
+
+
+def test_what_follows_the_question_mark_of_the_address_is_not_shown() -> None:
+    chosen = config(CLOSE="notify", NOTIFY_URL="http://127.0.0.1:9809/drain?password=x")
+    assert chosen.shown()["notify_url"] == "http://127.0.0.1:9809/drain"
+    assert chosen.notify_url.endswith("=x")
+
+
 def test_a_port_of_websockets_is_one_of_the_app() -> None:
     assert mistakes(WEBSOCKET_PORTS="8080,9001,9000") == (
         "DRAINER_WEBSOCKET_PORTS=9000: is not a port of the app; allowed: ports of app_ports",

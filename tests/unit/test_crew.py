@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -70,6 +71,25 @@ async def test_what_is_ordered_while_a_closer_works_becomes_one_order_with_the_l
     crew.close(order("reset", 5))
     await until(10.5)
     assert answers.heard[-1] == (10.0, "reset", {5: SENT})
+
+
+@pytest.mark.looptime
+async def test_who_has_gone_on_to_the_next_closer_is_not_tried_by_the_one_before() -> None:
+    reset, gone_on = FakeCloser(), {2, 3}
+    answers = Answers()
+
+    def narrow(order: Close) -> Close:
+        return replace(order, connections=tuple(one for one in order.connections if one not in gone_on))
+
+    crew = Crew({"reset": reset}, answers, Observers([], now), narrow)
+    crew.close(order("reset", 1, 2))
+    await until(1)
+    crew.close(order("reset", 3))
+    await until(2)
+    assert reset.tried == [1]
+    crew.close(order("reset", 4))
+    await until(3)
+    assert reset.tried == [1, 4]
 
 
 @pytest.mark.looptime

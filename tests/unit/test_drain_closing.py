@@ -231,6 +231,26 @@ def test_whoever_is_overtaken_while_closing_has_the_numbers_of_that_moment() -> 
     assert (announce.outcome.result, announce.outcome.tally.remaining) == (Result.DEADLINE, 3)
 
 
+def test_whoever_a_closer_ended_after_sigterm_was_not_cut_with_the_app() -> None:
+    drain = closing(3)
+    drain.overtake(5.0)
+    at, [close] = at_its_time(drain)
+    drain.answer(close.closer, dict.fromkeys(close.connections, SENT), at)
+    drain.observe(named(at, {1, 2, 3} - set(close.connections), departed=close.connections, opened=3), at)
+    (announce,) = drain.observe(replace(named(20.0, [], opened=3), listeners=frozenset()), 20.0)
+    assert announce.outcome is not None
+    tally = announce.outcome.tally
+    assert (announce.outcome.result, tally.left, tally.remaining, tally.closed) == (Result.DEADLINE, 1, 2, 1)
+
+
+def test_of_an_order_nothing_holds_once_the_drain_is_over() -> None:
+    drain = closing(2)
+    _, [order] = at_its_time(drain)
+    assert drain.narrow(order) == order
+    drain.resume(10.0)
+    assert drain.narrow(order).connections == ()
+
+
 def test_the_app_that_is_told_of_all_at_once_learns_the_whole_plan() -> None:
     notify = Rung("notify", app_chooses=True, tells_at_once=True)
     drain = closing(26, replace(PLAN, closing=ClosePlan((notify,), straggler_time=7.0)))

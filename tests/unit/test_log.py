@@ -187,6 +187,18 @@ def test_a_cap_that_cannot_be_kept_is_a_warning(caplog: pytest.LogCaptureFixture
     assert warning.getMessage().startswith("close_rate is exceeded")
 
 
+@pytest.mark.parametrize(("missing", "lines"), [("CAP_NET_RAW", 2), (None, 1)])
+def test_where_no_closer_can_work_it_is_said_when_it_matters(
+    caplog: pytest.LogCaptureFixture, missing: str | None, lines: int
+) -> None:
+    status = make_status(closers={"websocket": "CAP_NET_RAW", "notify": missing})
+    with caplog.at_level(logging.INFO, "drainer"):
+        LogObserver().announced(Announce(Phase.DRAINING, 15.0), status)
+    assert len(caplog.records) == lines
+    if missing:
+        assert caplog.records[-1].getMessage() == "no closer can work here: who stays until the deadline is cut"
+
+
 @pytest.mark.parametrize(
     ("result", "phase", "level"),
     [
