@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 SHORTEST_SLOT = 0.01
 """Seconds: connections that would come faster than this are taken in small batches."""
+LATENESS = 0.02
+"""Seconds by which a timer may be late without a change of plan."""
 LEAST_WINDOW = 1.0
 """Seconds over which connections are spread that come when the time for first tries is (almost) over."""
 
@@ -48,9 +50,12 @@ class Pacer:
         A loop that was late does not make up for it in a burst: who is left is spread over what is left.
         """
         begins_at, each = self._next_slot(waiting)
-        if now > begins_at + each * self._batch(each, waiting):
-            begins_at, each = now, self._each(now, waiting)
-        self._began_at, self._taken_at, self._taken = begins_at, now, self._batch(each, waiting)
+        ends_at = begins_at + each * self._batch(each, waiting)
+        # A moment after the end is made up for: timers are always a little late, and it would add up until the end.
+        if now > ends_at + LATENESS:
+            begins_at, ends_at, each = now, now, self._each(now, waiting)
+        self._taken_at = min(now, ends_at)
+        self._began_at, self._taken = begins_at, self._batch(each, waiting)
         self._dice = self._random()
         return self._taken
 

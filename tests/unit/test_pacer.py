@@ -72,9 +72,19 @@ def test_slots_that_would_be_too_short_are_taken_in_small_batches() -> None:
 
 def test_a_loop_that_was_late_spreads_who_is_left_over_what_is_left() -> None:
     late = pacer()
-    assert late.take(14.0, 4) == 1
-    assert late.due(3) == pytest.approx(15.5)
-    assert late.rate(3) == 1.0
+    assert late.take(14.8, 4) == 1
+    assert late.due(3) == pytest.approx(16.0)
+    assert late.rate(3) == pytest.approx(1.25)
+
+
+def test_moments_by_which_timers_are_late_do_not_pile_up_until_the_end() -> None:
+    late = Pacer(0.0, 20.0, 24.0, None, lambda: 0.99)
+    tried: list[float] = []
+    while len(tried) < 1000:
+        due = late.due(1000 - len(tried))
+        assert due is not None
+        tried += [due + 0.004] * late.take(due + 0.004, 1000 - len(tried))
+    assert [sum(second <= at < second + 1 for at in tried) for second in range(20)] == pytest.approx([50] * 20, abs=1)
 
 
 def test_who_leaves_by_itself_makes_the_pace_gentler() -> None:
