@@ -9,7 +9,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-SOURCES = [path for folder in ("drainer", "tests", "bench", "demo", "docs", "rollout") for path in (ROOT / folder).rglob("*.py")]
+SOURCES = [
+    path
+    for folder in ("drainer", "tests", "bench", "demo", "docs", "rollout")
+    for path in (ROOT / folder).rglob("*.py")
+]
 PURE = ("errors", "model", "counter", "tracker", "callers", "drain", "status")
 
 

@@ -24,7 +24,9 @@ def test_the_page_shows_the_lines_that_are_tested(example: Path) -> None:
     pieces = [dedent(piece).strip("\n") + "\n" for piece in MARKED.findall(example.read_text())]
 
     assert pieces
-    assert dict(SHOWN.findall(PAGE))[example.name] == "\n".join(pieces)
+    # The formatter has a say in how many blank lines there are.
+    shown = re.sub(r"\n{3,}", "\n\n", dict(SHOWN.findall(PAGE))[example.name])
+    assert shown == re.sub(r"\n{3,}", "\n\n", "\n".join(pieces))
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)

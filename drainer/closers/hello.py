@@ -6,12 +6,14 @@ import contextlib
 import os
 import socket
 import struct
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import Enum, auto
 
-_TIMEOUT = 1.5
-"""Seconds for all of it. Some servers that do not understand say nothing until their own timeout."""
+_TIMEOUT = 0.75
+"""Seconds for each of two tries. Some servers that do not understand say nothing until their own timeout."""
+_REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 _LOOPBACK = {"0.0.0.0": ("127.0.0.1",), "::": ("::1", "127.0.0.1")}  # noqa: S104 - not bound: a listener's address
 _HANDSHAKE, _ALERT = b"\x16", b"\x15"
 
@@ -65,24 +67,50 @@ class Answer(Enum):
     PLAIN = auto()
     """Something else, or the end."""
     SILENCE = auto()
-    """Nothing in time. Some servers wait for the rest of a request; some are just busy."""
+    """Nothing in time, to a request neither: it is busy, or no HTTP server at all."""
 
 
 def say_hello(address: str, port: int) -> Answer:
-    """What the listener at `address` (a wildcard: on loopback) says to a TLS hello, within 1.5 s.
+    """What the listener at `address` (a wildcard: on loopback) is, within 1.5 s.
 
     Raises OSError if nobody can be reached there.
     """
+    first = _say(address, port, client_hello(os.urandom(32)))
+    if first is None:
+        # Tornado, for one, waits for the end of what might become a request: here is one.
+        second = _say(address, port, _REQUEST)
+        return Answer.PLAIN if second == b"H" else Answer.SILENCE
+    return Answer.TLS if first in (_HANDSHAKE, _ALERT) else Answer.PLAIN
+
+
+def say_hello_to_all(targets: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Answer]:
+    """The same for several (address, port), all at once. Who cannot be reached is not in the answer."""
+    answers: dict[tuple[str, int], Answer] = {}
+
+    def ask(target: tuple[str, int]) -> None:
+        with contextlib.suppress(OSError):  # It has gone in the meantime.
+            answers[target] = say_hello(*target)
+
+    threads = [threading.Thread(target=ask, args=(target,), daemon=True) for target in targets]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return answers
+
+
+def _say(address: str, port: int, words: bytes) -> bytes | None:
+    """The first byte of the answer, nothing at its end, None if there is none in time."""
     give_up_at = time.monotonic() + _TIMEOUT
     with _connect(_LOOPBACK.get(address, (address,)), port) as app:
         app.settimeout(max(0.01, give_up_at - time.monotonic()))
         try:
-            app.sendall(client_hello(os.urandom(32)))
-            return Answer.TLS if app.recv(1) in (_HANDSHAKE, _ALERT) else Answer.PLAIN
+            app.sendall(words)
+            return app.recv(1)
         except TimeoutError:
-            return Answer.SILENCE
+            return None
         except OSError:
-            return Answer.PLAIN
+            return b""
 
 
 def _connect(addresses: Sequence[str], port: int) -> socket.socket:

@@ -11,17 +11,35 @@ from drainer.closers.descriptors import Descriptors, borrow, cookie_of
 from drainer.model import Listener
 
 _ROOT = "runAsUser: 0 with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH"
+_NOBODY = "nobody listens on the app's ports yet"
 _NOT_SHARED = "shareProcessNamespace: true is missing: no process that can be seen has the app's listener"
-_FORBIDDEN = "CAP_SYS_PTRACE is missing (pidfd_getfd: EPERM): seccomp, Yama or the app's own privileges demand it"
+_FORBIDDEN = (
+    "CAP_SYS_PTRACE is missing (pidfd_getfd: EPERM): seccomp, Yama or the app's own privileges demand it. For seccomp "
+    "capabilities.add: [SYS_PTRACE] is enough, also where the agent is not root"
+)
 _TOO_OLD = "pidfd_getfd is missing: it needs Linux 5.6, and a seccomp profile that knows it"
 _PAUSE = "pause"
 """The process that holds a pod's namespaces: never the app."""
 
 
+class Rights:
+    """What was found the last time: an app that has stopped listening may still have its connections."""
+
+    def __init__(self, descriptors: Descriptors) -> None:
+        self._descriptors = descriptors
+        self._latest: str | None = _NOBODY
+
+    def missing(self, listeners: Sequence[Listener]) -> str | None:
+        """What is missing for every one of the listeners, in one line. None if one can be reached."""
+        if listeners:
+            self._latest = missing(self._descriptors, listeners)
+        return self._latest
+
+
 def missing(descriptors: Descriptors, listeners: Sequence[Listener], proc: str = "/proc") -> str | None:
     """What is missing for every one of the listeners, in one line. None if one can be reached."""
     if not listeners:
-        return "nobody listens on the app's ports yet"
+        return _NOBODY
     descriptors.look(at_once=True)
     answers = [_try(descriptors, listener) for listener in listeners]
     if None in answers:
@@ -51,10 +69,22 @@ def _unseen(descriptors: Descriptors, proc: str) -> str:
         return _NOT_SHARED
     names = " or ".join(f"uid {uid}, gid {gid}" for uid, gid in sorted(owners))
     if os.geteuid() == 0:
-        return f"CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH are missing: the app runs as {names}"
+        return f"{_lacking(descriptors, proc)}: the app runs as {names}"
     if (os.geteuid(), os.getegid()) in owners:
         return f"the app runs as {names} like the agent, but is protected (not dumpable, or privileged): {_ROOT}"
     return f"the app runs as {names}: run with the same runAsUser and runAsGroup, or {_ROOT}"
+
+
+def _lacking(descriptors: Descriptors, proc: str) -> str:
+    """Which capability: the folder of the descriptors opens with the one, its links are shown with the other."""
+    for pid in descriptors.unreadable:
+        try:
+            next(Path(proc, str(pid), "fd").iterdir(), None)
+        except PermissionError:
+            return "CAP_DAC_READ_SEARCH is missing (and CAP_SYS_PTRACE is needed too)"
+        except OSError:
+            continue
+    return "CAP_SYS_PTRACE is missing"
 
 
 def _owner(status: Path) -> tuple[int, int] | None:

@@ -6,8 +6,8 @@ import socket
 from collections.abc import Callable, Sequence
 
 from drainer.attempt import Attempt, Verdict
-from drainer.closers import rights
 from drainer.closers.descriptors import Descriptors, Rows
+from drainer.closers.rights import Rights
 from drainer.model import Connection, TcpState
 
 
@@ -17,10 +17,11 @@ class ShutdownCloser:
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
         self._descriptors = Descriptors(rows)
+        self._rights = Rights(self._descriptors)
 
     def missing(self) -> str | None:
         """What it lacks to reach the app's descriptors; None if it can work."""
-        return rights.missing(self._descriptors, self._rows.listeners())
+        return self._rights.missing(self._rows.listeners())
 
     def close(self, cookies: Sequence[int], wanted: Callable[[], bool]) -> dict[int, Attempt]:
         """shutdown(SHUT_RD) on each."""

@@ -1,4 +1,4 @@
-"""Sees which connections became WebSockets: the app's answers `HTTP/1.1 101`, as they leave.
+"""Sees which connections became WebSockets: the app's answers to handshakes, as they leave.
 
 A packet socket with a filter in the kernel: nothing else is copied to the agent, and nothing is held up. What it misses
 (an upgrade before its time, a head cut in two, a full buffer) stays unknown, and unknown is never written to.
@@ -10,6 +10,7 @@ import contextlib
 import ctypes
 import errno
 import os
+import re
 import select
 import socket
 import struct
@@ -25,9 +26,14 @@ _SO_ATTACH_FILTER = 26
 _BUFFER = 1 << 20
 _HEAD = 4096
 """Bytes of a packet that are looked at."""
-_STATUS = b"HTTP/1.1 101"
-_ACCEPT = b"\r\nsec-websocket-accept:"
-"""RFC 6455, section 4.2.2: no WebSocket without it, and no other upgrade with it."""
+_ADDRESSES = 64
+"""Bytes that hold the addresses and ports of all that the filter lets through: 60 of IPv4 and 4 of TCP at most."""
+_LINES = (
+    re.compile(rb"HTTP/1\.1 101 "),
+    re.compile(rb"\r\nupgrade:[ \t]*websocket[ \t]*\r\n", re.IGNORECASE),
+    re.compile(rb"\r\nsec-websocket-accept:[ \t]*[A-Za-z0-9+/]{27}=[ \t]*\r\n", re.IGNORECASE),
+)
+"""RFC 6455, section 4.2.2: a server's answer has all of them, and the last one is the base64 of a SHA-1."""
 _SPARE = 1024
 """Marks beyond twice the living ones that are kept before the dead are forgotten."""
 
@@ -56,9 +62,10 @@ class Names(Protocol):
 
 
 def upgrade_filter(ports: Iterable[int]) -> bytes:
-    """An array of `struct sock_filter`: outgoing TCP segments from `ports` whose payload begins with `HTTP/1.1 101`.
+    """An array of `struct sock_filter`: outgoing TCP segments from `ports` whose payload begins with `HTTP/1`.
 
-    IPv4 without fragments, IPv6 without extension headers. At most 256 ports.
+    Whole if it begins with `HTTP/1.1 101`, otherwise no more than the addresses. IPv4 without fragments, IPv6 without
+    extension headers. At most 256 ports.
     """
     program: list[str | tuple[int, int, str, str]] = [
         *_test(_LDW_ABS, _PACKET_TYPE, _PACKET_OUTGOING),
@@ -91,13 +98,14 @@ def upgrade_filter(ports: Iterable[int]) -> bytes:
         (_RSH, 2, "", ""),
         (_ADD_X, 0, "", ""),
         (_TAX, 0, "", ""),
-        *(
-            step
-            for at in (0, 4, 8)
-            for step in _test(_LDW_IND, at, int.from_bytes(_STATUS[at : at + 4], "big"), "other")
-        ),
+        *_test(_LDW_IND, 0, int.from_bytes(b"HTTP", "big"), "no head"),
+        *_test(_LDH_IND, 4, int.from_bytes(b"/1", "big"), "no head"),
+        *_test(_LDW_IND, 4, int.from_bytes(b"/1.1", "big"), "another answer"),
+        *_test(_LDW_IND, 8, int.from_bytes(b" 101", "big"), "another answer"),
         (_RET, _HEAD, "", ""),
-        "other",
+        "another answer",
+        (_RET, _ADDRESSES, "", ""),
+        "no head",
         (_RET, 0, "", ""),
     ]
     return _assemble(program)
@@ -148,6 +156,12 @@ def addresses(packet: bytes) -> tuple[int, bytes, bytes, int]:
     return port, local, peer, peer_port
 
 
+def is_upgrade(packet: bytes) -> bool:
+    """Whether this holds the whole head of an upgrade to WebSocket."""
+    head = packet.partition(b"\r\n\r\n")
+    return bool(head[1]) and all(line.search(head[0] + b"\r\n") for line in _LINES)
+
+
 class Tap:
     """Knows the cookies of the connections whose upgrade it has seen. Works in a thread of its own.
 
@@ -158,6 +172,8 @@ class Tap:
         self._program = upgrade_filter(ports)
         self._names = names
         self._seen: set[int] = set()
+        self._marks: dict[tuple[int, bytes, bytes, int], int] = {}
+        """Addresses -> cookie, of those who were seen."""
         self._room = _SPARE
         self._failure: OSError | None = None
         self._thread: threading.Thread | None = None
@@ -222,13 +238,20 @@ class Tap:
                 self._failure = error
 
     def _mark(self, packet: bytes) -> None:
-        if _ACCEPT not in packet.lower():
+        address = addresses(packet)
+        # A WebSocket gives no HTTP answers: where there is another one, the last was no upgrade, whatever it said.
+        earlier = self._marks.pop(address, None)
+        if earlier is not None:
+            self._seen.discard(earlier)
+        if not is_upgrade(packet):
             return
         with contextlib.suppress(SocketTableError):  # Not named is not known.
-            cookie = self._names.identify(*addresses(packet))
+            cookie = self._names.identify(*address)
             if cookie is not None:
+                self._marks[address] = cookie
                 self._seen.add(cookie)
             if len(self._seen) > self._room:
                 # Twice: a dump may miss a row while the table moves.
-                self._seen = self._seen & (self._names.cookies() | self._names.cookies())
+                self._seen &= self._names.cookies() | self._names.cookies()
+                self._marks = {address: cookie for address, cookie in self._marks.items() if cookie in self._seen}
                 self._room = 2 * len(self._seen) + _SPARE

@@ -7,7 +7,6 @@ left to the next closer.
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import struct
 import time
@@ -15,10 +14,11 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from drainer.attempt import Attempt, Verdict
-from drainer.closers import rights
 from drainer.closers.descriptors import Descriptors, Place, Rows
-from drainer.closers.hello import Answer, say_hello
+from drainer.closers.hello import Answer, say_hello_to_all
 from drainer.closers.loops import Loops, Standing
+from drainer.closers.rights import Rights
+from drainer.errors import SocketTableError
 from drainer.model import Connection, Listener, TcpState
 
 _TCP_INFO = struct.Struct("=B23xI16xI96xI52xQ")
@@ -73,6 +73,7 @@ class WebSocketCloser:
         self._unproven = unproven
         self._clock = clock
         self._descriptors = Descriptors(rows, clock=clock)
+        self._rights = Rights(self._descriptors)
         self._loops = Loops(self._descriptors, clock=clock)
         self._answered: set[int] = set()
         """The cookies of listeners that have answered a TLS hello."""
@@ -82,26 +83,26 @@ class WebSocketCloser:
     def missing(self) -> str | None:
         """What it lacks: the app's descriptors, or the right to watch its upgrades. None if it can work.
 
-        Sends a TLS hello to each listener on a declared port that has not answered one: up to 1.5 s each.
+        Sends a TLS hello to the listeners on declared ports that have not answered one: up to 1.5 s for all of them.
         """
         listeners = self._rows.listeners()
-        missing = rights.missing(self._descriptors, listeners)
+        missing = self._rights.missing(listeners)
         if missing is None and self._tap is not None:
             missing = self._tap.missing()
         if missing is not None:
             return missing
-        for listener in listeners:
-            if listener.port in self._declared and listener.cookie not in self._answered:
-                self._probe(listener)
+        self._probe([one for one in listeners if one.port in self._declared and one.cookie not in self._answered])
         return None
 
-    def _probe(self, listener: Listener) -> None:
-        with contextlib.suppress(OSError):  # It has gone in the meantime: there will be another one to ask.
-            answer = say_hello(listener.address, listener.port)
-            # Who was silent may have been busy: the next time it is asked again.
+    def _probe(self, listeners: Sequence[Listener]) -> None:
+        answers = say_hello_to_all({(listener.address, listener.port) for listener in listeners})
+        for listener in listeners:
+            answer = answers.get((listener.address, listener.port), Answer.SILENCE)
+            # Who was silent may have been busy: it is asked again the next time, and until then it says nothing.
             if answer is not Answer.SILENCE:
                 self._answered.add(listener.cookie)
-            self._encrypted[listener.port] = answer is Answer.TLS
+                # One that encrypts speaks for the port, whatever the others are.
+                self._encrypted[listener.port] = self._encrypted.get(listener.port, False) or answer is Answer.TLS
 
     def close(self, cookies: Sequence[int], wanted: Callable[[], bool]) -> dict[int, Attempt]:
         """Write a Close frame to each, where that is right and safe."""
@@ -121,7 +122,10 @@ class WebSocketCloser:
         for at in range(0, len(busy), _TOGETHER):
             if not wanted() or not self._loops.may_look():
                 break
-            done |= self._try_again(busy[at : at + _TOGETHER])
+            try:
+                done |= self._try_again(busy[at : at + _TOGETHER])
+            except (SocketTableError, OSError):
+                break  # They are busy still; and nothing that was done may be lost.
         return done
 
     def _try_again(self, cookies: Sequence[int]) -> dict[int, Attempt]:

@@ -191,9 +191,11 @@ def test_root_needs_both_capabilities() -> None:
         for too_few in ((), (SYS_PTRACE,)):
             said = missing(port, 0, too_few)
             assert said is not None
-            assert said.startswith("CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH are missing: the app runs as ")
+            assert said.startswith(
+                "CAP_DAC_READ_SEARCH is missing (and CAP_SYS_PTRACE is needed too): the app runs as "
+            )
         # The descriptors can be seen, and not be had.
-        assert str(missing(port, 0, (DAC_READ_SEARCH,))).startswith("CAP_SYS_PTRACE")
+        assert str(missing(port, 0, (DAC_READ_SEARCH,))).startswith("CAP_SYS_PTRACE is missing")
 
 
 @needs_root
@@ -247,6 +249,12 @@ def test_seccomp_and_old_kernels(app: AppChild) -> None:
     assert "CAP_SYS_PTRACE is missing (pidfd_getfd: EPERM)" in str(in_a_thread(lambda: said(errno.EPERM)))
     assert "Linux 5.6" in str(in_a_thread(lambda: said(errno.ENOSYS)))
     assert str(in_a_thread(lambda: said(errno.EMFILE))).endswith("EMFILE")
+
+
+def test_a_process_that_has_gone_tells_nothing_of_rights(tmp_path: Path, app: AppChild) -> None:
+    found = Descriptors(app.rows)
+    found.unreadable = {1: errno.EACCES}
+    assert rights._lacking(found, str(tmp_path)) == "CAP_SYS_PTRACE is missing"
 
 
 def test_nobody_listens(app: AppChild) -> None:

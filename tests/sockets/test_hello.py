@@ -5,7 +5,8 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import pytest
@@ -14,6 +15,7 @@ from drainer.attempt import Attempt, Verdict
 from drainer.closers import hello
 from drainer.closers.hello import Answer, say_hello
 from drainer.closers.websocket import WebSocketCloser
+from drainer.model import Connection, Listener
 from tests.process.apps import needs_ipv6
 from tests.sockets.app_child import AppChild, running
 from tests.sockets.loopback import Loopback, port_of
@@ -94,6 +96,52 @@ def test_a_wildcard_listener_without_ipv6_loopback_is_asked_over_ipv4(net: Loopb
     assert said("::", net.listen("127.0.0.1"), encrypt) is Answer.TLS
 
 
+def test_who_is_silent_to_a_hello_and_answers_a_request_is_plain(net: Loopback) -> None:
+    """As Tornado does."""
+    listener = net.listen()
+
+    def serve() -> None:
+        first, _ = listener.accept()
+        second, _ = listener.accept()
+        second.recv(4096)
+        second.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        first.close()
+        second.close()
+
+    server = threading.Thread(target=serve)
+    server.start()
+    try:
+        assert say_hello("127.0.0.1", port_of(listener)) is Answer.PLAIN
+    finally:
+        server.join()
+
+
+def test_many_that_are_silent_take_the_time_of_one(net: Loopback) -> None:
+    targets = {("127.0.0.1", port_of(net.listen())) for _ in range(8)}
+    gone = ("127.0.0.1", 1)
+    began = time.monotonic()
+    answers = hello.say_hello_to_all(targets | {gone})
+    assert answers == dict.fromkeys(targets, Answer.SILENCE)
+    assert time.monotonic() - began < 8 * 1.5
+
+
+def test_one_that_encrypts_speaks_for_its_port_and_silence_takes_nothing_back() -> None:
+    closer = WebSocketCloser(Nobody(), None, declared_ports=[7], code=1012, reason="", unproven=False)
+    closer._encrypted[7] = True
+    closer._probe([Listener(1, 7, 1, "127.0.0.1")])
+    assert (closer._encrypted, closer._answered) == ({7: True}, set())
+
+
+class Nobody:
+    """No rows."""
+
+    def look_up(self, cookies: Iterable[int]) -> dict[int, Connection]:
+        return {}
+
+    def listeners(self) -> Sequence[Listener]:
+        return ()
+
+
 def test_the_hello_has_the_lengths_that_it_says() -> None:
     record = hello.client_hello(bytes(32))
     assert int.from_bytes(record[3:5], "big") == len(record) - 5
@@ -125,6 +173,6 @@ def test_a_listener_that_has_answered_is_not_asked_again_and_one_that_is_gone_is
         [listener] = app.rows.listeners()
         assert closer.missing() is None
         app.kill()
-        closer._probe(listener)
+        closer._probe([listener])
         assert closer._encrypted == {app.port: False}
         assert closer._answered == {listener.cookie}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import socket
 from collections.abc import Iterator
 from contextlib import closing
@@ -19,7 +20,10 @@ from tests.sockets.app_child import running
 from tests.sockets.forked import become, in_a_thread, needs_root
 from tests.sockets.loopback import Loopback, cookie_of, port_of
 
-HEAD = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: x\r\n\r\n"
+HEAD = (
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
+)
 
 
 def _may_tap() -> bool:
@@ -85,6 +89,31 @@ def test_ipv6_and_ipv4_on_a_dual_stack_listener(net: Loopback, host: str, client
 
 
 @needs_net_raw
+def test_who_gives_another_answer_is_no_websocket_whatever_it_said_before(
+    net: Loopback, listener: socket.socket, tap: Tap
+) -> None:
+    """A file that looks like the head of an upgrade, served on a connection that is kept alive."""
+    _, app = net.pair(listener)
+    app.sendall(HEAD)
+    sees(tap, app)
+    app.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
+    until(lambda: tap.knows(cookie_of(app)), lambda known: not known)
+
+
+@needs_net_raw
+@pytest.mark.parametrize("change", [(b"\r\n\r\n", b"\r\n"), (b"websocket", b"h2c"), (b"s3pP", b"?")])
+def test_half_a_head_and_other_upgrades_are_not_seen(
+    net: Loopback, listener: socket.socket, tap: Tap, change: tuple[bytes, bytes]
+) -> None:
+    _, other = net.pair(listener)
+    other.sendall(HEAD.replace(*change))
+    _, app = net.pair(listener)
+    app.sendall(HEAD)
+    sees(tap, app)
+    assert not tap.knows(cookie_of(other))
+
+
+@needs_net_raw
 def test_another_port_is_not_seen(net: Loopback, listener: socket.socket, tap: Tap) -> None:
     _, stranger = net.pair(net.listen())
     stranger.sendall(HEAD)
@@ -128,18 +157,23 @@ class Names:
 def test_the_dead_are_forgotten_before_they_are_many() -> None:
     names = Names()
     with closing(Tap([1], names)) as tap:
-        packet = bytes([0x45, *bytes(19)]) + bytes(20) + HEAD
+        numbers = itertools.count()
+
+        def packet(head: bytes = HEAD) -> bytes:
+            """Each from another port."""
+            return bytes([0x45, *bytes(19)]) + bytes(2) + next(numbers).to_bytes(2, "big") + bytes(16) + head
+
         names.alive = {1, 2, 4}
         for _ in range(1024):
-            tap._mark(packet)
+            tap._mark(packet())
         assert (names.dumps, tap.knows(1000), tap.knows(3)) == (0, True, False)
         for _ in range(3):
-            tap._mark(packet)
+            tap._mark(packet())
         assert names.dumps == 2
         assert (tap.knows(1), tap.knows(3), tap.knows(1000)) == (True, False, False)
         names.fails = True
-        tap._mark(packet)
-        tap._mark(packet.replace(b"Accept", b"Answer"))
+        tap._mark(packet())
+        tap._mark(packet(HEAD.replace(b"Accept", b"Answer")))
         assert tap.missing() is None
 
 

@@ -92,10 +92,9 @@ def test_the_filter_lets_upgrades_through_whatever_options_the_headers_have(vers
         {"kind": 0},
         {"port": 8081},
         {"protocol": 17},
-        {"payload": b"HTTP/1.1 200 OK\r\n"},
-        {"payload": b"HTTP/1.0 101 OK\r\n"},
         {"payload": b"http/1.1 101 OK\r\n"},
-        {"payload": b"HTTP/1.1 10"},
+        {"payload": b"HTTP/2 101 OK\r\n"},
+        {"payload": b"HTTP"},
         {"payload": b""},
         {"ether": 0x0806},
     ],
@@ -103,6 +102,11 @@ def test_the_filter_lets_upgrades_through_whatever_options_the_headers_have(vers
 def test_the_filter_drops_all_else(version: int, change: dict[str, object]) -> None:
     packet = Packet(**{"version": version, "payload": HEAD, **change})  # type: ignore[arg-type]
     assert not delivered(upgrade_filter([80, 8080]), packet)
+
+
+@pytest.mark.parametrize("payload", [b"HTTP/1.1 200 OK\r\n", b"HTTP/1.0 101 OK\r\n", b"HTTP/1.1 404 Not Found\r\n"])
+def test_of_other_answers_the_filter_lets_the_addresses_through(payload: bytes) -> None:
+    assert delivered(upgrade_filter([80, 8080]), Packet(payload=payload))
 
 
 @pytest.mark.parametrize("fragment", [0x2000, 0x0001, 0x1FFF])
