@@ -12,6 +12,7 @@ import pytest
 from websockets.sync.client import ClientConnection
 
 from tests.process.conftest import Pod
+from tests.process.harness import Agent
 from tests.process.waiting import PATIENCE, UNIT, setting, until
 
 LENGTHS = {"grace_period": setting(8), "app_reserve": setting(1), "escalate_after": setting(1)}
@@ -24,6 +25,13 @@ needs_net_admin = pytest.mark.skipif(not CAN_DESTROY, reason="ending others' con
 def closing(closers: str, port: int, **more: str) -> Mapping[str, str]:
     """Settings under which `closers` are used, and every connection of the port is a WebSocket."""
     return {**LENGTHS, "close": closers, "websocket_ports": str(port), **more}
+
+
+def examined(pod: Pod, *app_ports: int, **settings: Any) -> Agent:
+    """An agent that has found out which closers can work: its question to the app would be counted as a client."""
+    agent = pod.agent(*app_ports, **settings)
+    until(agent.status, lambda status: all(one["missing"] != "not tried yet" for one in status["closers"]))
+    return agent
 
 
 def ends_with(client: ClientConnection) -> int | None:
@@ -41,7 +49,7 @@ def told(answer: Any) -> tuple[str, int, dict[str, int]]:
 
 def test_an_app_that_knows_nothing_says_goodbye_to_everybody(pod: Pod) -> None:
     app = pod.web_app()
-    agent = pod.agent(app.port, **closing("websocket", app.port, close_code="4321", close_reason="bis gleich"))
+    agent = examined(pod, app.port, **closing("websocket", app.port, close_code="4321", close_reason="bis gleich"))
     clients = pod.clients(app, 20)
     hook = agent.hook()
     answer = hook.answer().json()
@@ -56,7 +64,7 @@ def test_an_app_that_knows_nothing_says_goodbye_to_everybody(pod: Pod) -> None:
 
 def test_they_are_closed_one_by_one_until_the_time_for_stragglers(pod: Pod) -> None:
     app = pod.web_app()
-    agent = pod.agent(app.port, **closing("websocket", app.port, straggler_time=setting(3)))
+    agent = examined(pod, app.port, **closing("websocket", app.port, straggler_time=setting(3)))
     clients = pod.clients(app, 20)
     hook = agent.hook()
     began = time.monotonic()
@@ -82,7 +90,7 @@ def test_they_are_closed_one_by_one_until_the_time_for_stragglers(pod: Pod) -> N
 @needs_net_admin
 def test_who_does_not_answer_the_close_is_shut_and_then_reset(pod: Pod) -> None:
     app = pod.web_app()
-    agent = pod.agent(app.port, **closing("websocket,shutdown,reset", app.port))
+    agent = examined(pod, app.port, **closing("websocket,shutdown,reset", app.port))
     deaf = [upgraded(app.port) for _ in range(3)]
     answer = agent.hook().answer().json()
     assert answer["outcome"] == "drained"
@@ -96,7 +104,7 @@ def test_who_does_not_answer_the_close_is_shut_and_then_reset(pod: Pod) -> None:
 @needs_net_admin
 def test_reset_ends_any_connection_and_those_that_nobody_has_accepted(pod: Pod) -> None:
     app = pod.bare_app()
-    agent = pod.agent(app.port, **LENGTHS, close="reset")
+    agent = examined(pod, app.port, **LENGTHS, close="reset")
     clients = app.clients(5)
     waiting = socket.create_connection(("127.0.0.1", app.port))
     answer = agent.hook().answer().json()
@@ -111,7 +119,7 @@ def test_reset_ends_any_connection_and_those_that_nobody_has_accepted(pod: Pod) 
 @needs_net_admin
 def test_a_thousand_that_come_while_others_are_closed_get_their_turn_too(pod: Pod) -> None:
     app = pod.bare_app()
-    agent = pod.agent(app.port, **LENGTHS, close="reset", straggler_time=setting(2))
+    agent = examined(pod, app.port, **LENGTHS, close="reset", straggler_time=setting(2))
     app.clients(10)
     hook = agent.hook()
     agent.reaches("closing")
@@ -124,7 +132,7 @@ def test_a_thousand_that_come_while_others_are_closed_get_their_turn_too(pod: Po
 def test_the_app_is_told_and_who_it_refuses_goes_on_to_the_next(pod: Pod) -> None:
     app = pod.web_app()
     settings = closing("notify,websocket", app.port, notify_url=f"http://127.0.0.1:{agentless_port(pod)}/drain")
-    agent = pod.agent(app.port, **settings)
+    agent = examined(pod, app.port, **settings)
     clients = pod.clients(app, 5)
     answer = agent.hook().answer().json()
     assert told(answer) == ("drained", 0, {"websocket": 5})
@@ -138,7 +146,7 @@ def test_the_app_is_told_and_who_it_refuses_goes_on_to_the_next(pod: Pod) -> Non
 
 def test_what_no_closer_can_end_is_there_at_the_deadline_and_is_named(pod: Pod) -> None:
     app = pod.web_app()
-    agent = pod.agent(app.port, **LENGTHS, close="notify", notify_url=f"http://127.0.0.1:{agentless_port(pod)}/")
+    agent = examined(pod, app.port, **LENGTHS, close="notify", notify_url=f"http://127.0.0.1:{agentless_port(pod)}/")
     clients = pod.clients(app, 2)
     answer = agent.hook().answer()
     assert answer.seconds == pytest.approx(7 * UNIT, abs=0.3 * UNIT)
@@ -149,7 +157,7 @@ def test_what_no_closer_can_end_is_there_at_the_deadline_and_is_named(pod: Pod) 
 def test_a_new_app_is_never_touched(pod: Pod) -> None:
     port = pod.reserve()
     app = pod.web_app(reserved=port)
-    agent = pod.agent(app.port, **closing("websocket", app.port))
+    agent = examined(pod, app.port, **closing("websocket", app.port))
     pod.clients(app, 10)
     hook = agent.hook()
     agent.reaches("closing")
@@ -166,7 +174,7 @@ def test_a_new_app_is_never_touched(pod: Pod) -> None:
 
 def test_sigterm_to_a_native_sidecar_closes_nobody(pod: Pod) -> None:
     app = pod.web_app()
-    agent = pod.agent(app.port, **closing("websocket", app.port))
+    agent = examined(pod, app.port, **closing("websocket", app.port))
     clients = pod.clients(app, 3)
     agent.counts(3)
     agent.terminate()
@@ -176,7 +184,7 @@ def test_sigterm_to_a_native_sidecar_closes_nobody(pod: Pod) -> None:
 
 def test_sigterm_to_a_plain_container_closes_them(pod: Pod) -> None:
     app = pod.web_app()
-    agent = pod.agent(app.port, container="plain", **closing("websocket", app.port))
+    agent = examined(pod, app.port, container="plain", **closing("websocket", app.port))
     clients = pod.clients(app, 3)
     agent.counts(3)
     agent.terminate()
@@ -187,7 +195,7 @@ def test_sigterm_to_a_plain_container_closes_them(pod: Pod) -> None:
 
 def test_a_stranger_closes_nobody(pod: Pod) -> None:
     app = pod.web_app()
-    agent = pod.agent(app.port, token="secret", **closing("websocket", app.port))
+    agent = examined(pod, app.port, token="secret", **closing("websocket", app.port))
     clients = pod.clients(app, 2)
     answer = agent.hook().answer().json()
     assert (answer["outcome"], answer["effect"], answer["closed"]) == ("deadline", False, {})
@@ -196,7 +204,7 @@ def test_a_stranger_closes_nobody(pod: Pod) -> None:
 
 def test_a_cap_that_does_not_fit_is_said_at_the_beginning_and_exceeded(pod: Pod) -> None:
     app = pod.web_app()
-    agent = pod.agent(app.port, **closing("websocket", app.port, close_rate=f"{0.5 / UNIT:.3f}"))
+    agent = examined(pod, app.port, **closing("websocket", app.port, close_rate=f"{0.5 / UNIT:.3f}"))
     clients = pod.clients(app, 12)
     hook = agent.hook()
     agent.reaches("closing")
