@@ -6,7 +6,7 @@ import math
 
 from drainer.closing import ClosePlan
 
-LEAST_WINDOW, LAST_MOMENT, SHORTEST_SLOT = 1.0, 1.0, 0.01
+LEAST_WINDOW, LAST_MOMENT, SHORTEST_SLOT, LATENESS = 1.0, 1.0, 0.01, 0.02
 
 
 class PaceReference:
@@ -43,7 +43,9 @@ class PaceReference:
             while samples and self._fastest[samples - 1][0] >= since:
                 samples -= 1
                 fastest = max(fastest, self._fastest[samples][1])
+            if samples:
+                fastest = max(fastest, self._fastest[samples - 1][1])
             if fastest == math.inf:
                 return
-            batch = max(1, math.ceil(SHORTEST_SLOT * fastest * (1 + 1e-9)))
-            assert total <= (now - since) * fastest * (1 + 1e-9) + 2 * batch, (since, now, total, fastest)
+            batch = max(1, math.ceil(SHORTEST_SLOT * fastest))
+            assert total <= (now - since + LATENESS) * fastest + 2 * batch, (since, now, total, fastest)

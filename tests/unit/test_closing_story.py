@@ -35,7 +35,7 @@ def plans(draw: st.DrawFn) -> DrainPlan:
 
 
 class ClosingStory(RuleBasedStateMachine):
-    @initialize(plan=plans(), clients=st.sampled_from([0, 1, 3, 20, 700]), seed=st.integers(0, 2**32))
+    @initialize(plan=plans(), clients=st.sampled_from([0, 1, 3, 20, 60]), seed=st.integers(0, 2**32))
     def the_agent_starts(self, plan: DrainPlan, clients: int, seed: int) -> None:
         assert plan.closing is not None
         self.plan, self.rungs, self.random = plan.closing, [rung.name for rung in plan.closing.rungs], Random(seed)
@@ -57,15 +57,17 @@ class ClosingStory(RuleBasedStateMachine):
         self.come(clients)
         self.do(self.drain.begin(self.now))
         self.a_census_arrives(late=0.0)
+        if self.random.random() < 0.8:
+            self.the_next_moments_come(self.random.choice([1, 2, 5]))
 
     # What happens in the world.
 
-    @rule(number=st.sampled_from([1, 1, 2, 50, 400]))
+    @rule(number=st.sampled_from([1, 1, 2, 40]))
     def come(self, number: int) -> None:
         self.there.update(range(self.opened, self.opened + number))
         self.opened += number
 
-    @rule(number=st.sampled_from([1, 2, 30, 10_000]))
+    @rule(number=st.sampled_from([1, 2, 30, 1000]))
     def leave(self, number: int) -> None:
         self.gone(self.random.sample(sorted(self.there), min(number, len(self.there))))
 
@@ -113,8 +115,8 @@ class ClosingStory(RuleBasedStateMachine):
         for _ in range(moments):
             at = self.drain.wake_at()
             if at is not None:
+                # The need of this moment is not asked: who comes in time has kept the pace that was needed before.
                 self.now = max(self.now, at)
-                self.sample()
                 self.do(self.drain.advance(self.now))
 
     @precondition(lambda self: any(verdict is None for verdict in self.asked.values()))
@@ -130,7 +132,7 @@ class ClosingStory(RuleBasedStateMachine):
             self.leave(len(asked))
         self.do(self.drain.answer(closer, dict.fromkeys(asked, Attempt(verdict, "why")), self.now))
 
-    @rule(closer=st.sampled_from([*NAMES, "nobody"]), verdict=VERDICTS, connection=st.integers(0, 1000))
+    @rule(closer=st.sampled_from([*NAMES, "nobody"]), verdict=VERDICTS, connection=st.integers(0, 100))
     def somebody_talks_nonsense(self, closer: str, verdict: Verdict, connection: int) -> None:
         """Of a connection that was never there, or that this one was not asked to end."""
         if (closer, connection) not in self.asked:
@@ -138,7 +140,7 @@ class ClosingStory(RuleBasedStateMachine):
             self.do(self.drain.answer(closer, {connection: Attempt(verdict)}, self.now))
 
     @precondition(lambda self: self.drain.is_running())
-    @rule(how=st.sampled_from(["nothing", "nothing", "nothing", "nothing", "resume", "restart"]))
+    @rule(how=st.sampled_from([*["nothing"] * 8, "resume", "restart"]))
     def it_is_cut_short(self, how: str) -> None:
         if how == "resume":
             self.do(self.drain.resume(self.now))
@@ -161,6 +163,9 @@ class ClosingStory(RuleBasedStateMachine):
             else:
                 self.ordered(action)
         self.sample()
+        if any(isinstance(action, Announce) and action.phase is Phase.CLOSING for action in actions):
+            # The agent asks for it at once; another one may be on its way.
+            self.a_census_arrives(late=self.random.choice([0.0, 0.25]))
 
     def announced(self, announce: Announce) -> None:
         if announce.phase is Phase.CLOSING:
@@ -178,7 +183,8 @@ class ClosingStory(RuleBasedStateMachine):
             assert tally.left_by_themselves + sum(tally.closings.ended.values()) == tally.left
             for name, verdicts in tally.closings.attempts.items():
                 asked = sum(closer == name for closer, _ in self.asked)
-                assert name == "notify" or sum(verdicts.values()) <= asked + self.odd
+                final = sum(number for verdict, number in verdicts.items() if verdict not in TRANSIENT)
+                assert name == "notify" or final <= asked + self.odd
 
     def ordered(self, order: Close) -> None:
         assert self.drain.phase is Phase.CLOSING
@@ -222,8 +228,7 @@ class ClosingStory(RuleBasedStateMachine):
     def teardown(self) -> None:
         if not hasattr(self, "drain") or not self.drain.is_running():
             return
-        for verdict in (None, Verdict.FAILED, Verdict.BUSY, Verdict.SENT):
-            self.runs_out(verdict)
+        self.runs_out(self.random.choice([None, Verdict.FAILED, Verdict.BUSY, Verdict.SENT]))
 
     def runs_out(self, verdict: Verdict | None) -> None:
         """Time passes and nobody leaves; every closer says the same, or nothing at all."""
