@@ -20,6 +20,7 @@ from typing import NamedTuple, Protocol
 
 from drainer.attempt import Attempt, Verdict
 from drainer.closers.allowance import Allowance
+from drainer.errors import SocketTableError
 from drainer.model import Connection, Listener, TcpState
 
 _PIDFD_GETFD = 438
@@ -173,17 +174,20 @@ class Descriptors:
     ) -> Attempt:
         """Do something with a duplicate of this connection's socket, and of no other: the cookie is compared.
 
-        `known` is tried first; where nobody has it any more, all links are read anew, once.
+        `known` is tried first; where nobody has it any more, all links are read anew, once. Raises nothing of its own.
         """
         places = [*([known] if known else []), *self.find(connection.inode)]
         attempt = self._use(connection, act, places)
         if attempt is not None:
             return attempt
-        row = self._rows.look_up([connection.cookie]).get(connection.cookie)
-        if row is None or row.state is not TcpState.ESTABLISHED:
-            return Attempt(Verdict.GONE)
-        if not self.look():
-            return Attempt(Verdict.BUSY)  # The next time there will be a look.
+        try:
+            row = self._rows.look_up([connection.cookie]).get(connection.cookie)
+            if row is None or row.state is not TcpState.ESTABLISHED:
+                return Attempt(Verdict.GONE)
+            if not self.look():
+                return Attempt(Verdict.BUSY)  # The next time there will be a look.
+        except (SocketTableError, OSError):
+            return Attempt(Verdict.BUSY)  # Others were done in the same order: that may not be lost.
         return self._use(connection, act, self.find(connection.inode)) or self._unseen()
 
     def _use(

@@ -11,8 +11,12 @@ import time
 from collections.abc import Iterable, Sequence
 from enum import Enum, auto
 
-_TIMEOUT = 0.75
-"""Seconds for each of two tries. Some servers that do not understand say nothing until their own timeout."""
+_TIMEOUT = 1.5
+"""Seconds for all of it. Half of them are the hello's: who does not understand it may say nothing."""
+_MOMENT = 0.05
+"""Seconds for an answer to the hello after one to the request, which came later."""
+_RESET_ON_CLOSE = struct.pack("=ii", 1, 0)
+"""struct linger. A listener that accepts nothing would otherwise keep the connection in its queue, to be counted."""
 _REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 _LOOPBACK = {"0.0.0.0": ("127.0.0.1",), "::": ("::1", "127.0.0.1")}  # noqa: S104 - not bound: a listener's address
 _HANDSHAKE, _ALERT = b"\x16", b"\x15"
@@ -75,12 +79,18 @@ def say_hello(address: str, port: int) -> Answer:
 
     Raises OSError if nobody can be reached there.
     """
-    first = _say(address, port, client_hello(os.urandom(32)))
-    if first is None:
-        # Tornado, for one, waits for the end of what might become a request: here is one.
-        second = _say(address, port, _REQUEST)
-        return Answer.PLAIN if second == b"H" else Answer.SILENCE
-    return Answer.TLS if first in (_HANDSHAKE, _ALERT) else Answer.PLAIN
+    addresses, give_up_at = _LOOPBACK.get(address, (address,)), time.monotonic() + _TIMEOUT
+    with _connect(addresses, port, give_up_at) as app:
+        said = _ask(app, client_hello(os.urandom(32)), give_up_at - _TIMEOUT / 2)
+        if said is None:
+            # Tornado, for one, waits for the end of what might become a request: here is one.
+            with _connect(addresses, port, give_up_at) as other:
+                answer = _ask(other, _REQUEST, give_up_at - _MOMENT)
+            # nginx and Go answer a request where they encrypt too: busy until now, they come to the hello first.
+            said = _ask(app, b"", time.monotonic() + _MOMENT)
+            if said is None:
+                return Answer.PLAIN if (answer or b"").startswith(b"HTTP/") else Answer.SILENCE
+    return Answer.TLS if said[:1] in (_HANDSHAKE, _ALERT) else Answer.PLAIN
 
 
 def say_hello_to_all(targets: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Answer]:
@@ -99,22 +109,27 @@ def say_hello_to_all(targets: Iterable[tuple[str, int]]) -> dict[tuple[str, int]
     return answers
 
 
-def _say(address: str, port: int, words: bytes) -> bytes | None:
-    """The first byte of the answer, nothing at its end, None if there is none in time."""
-    give_up_at = time.monotonic() + _TIMEOUT
-    with _connect(_LOOPBACK.get(address, (address,)), port) as app:
-        app.settimeout(max(0.01, give_up_at - time.monotonic()))
-        try:
-            app.sendall(words)
-            return app.recv(1)
-        except TimeoutError:
-            return None
-        except OSError:
-            return b""
+def _ask(app: socket.socket, words: bytes, give_up_at: float) -> bytes | None:
+    """How the answer begins, nothing at its end, None if there is none in time."""
+    app.settimeout(_until(give_up_at))
+    try:
+        app.sendall(words)
+        return app.recv(5)
+    except TimeoutError:
+        # Whoever has answered has accepted it, and gets a common end.
+        app.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        return None
+    except OSError:
+        return b""
 
 
-def _connect(addresses: Sequence[str], port: int) -> socket.socket:
+def _connect(addresses: Sequence[str], port: int, give_up_at: float) -> socket.socket:
     for address in addresses[:-1]:
         with contextlib.suppress(OSError):
-            return socket.create_connection((address, port), _TIMEOUT)
-    return socket.create_connection((addresses[-1], port), _TIMEOUT)
+            return socket.create_connection((address, port), _until(give_up_at))
+    return socket.create_connection((addresses[-1], port), _until(give_up_at))
+
+
+def _until(moment: float) -> float:
+    """Seconds, never 0: that would mean to try once, without an answer from anybody."""
+    return max(0.01, moment - time.monotonic())

@@ -1,7 +1,7 @@
-"""Sees which connections became WebSockets: the app's answers to handshakes, as they leave.
+"""Sees which connections became WebSockets: requests and answers of opening handshakes, as they pass.
 
 A packet socket with a filter in the kernel: nothing else is copied to the agent, and nothing is held up. What it misses
-(an upgrade before its time, a head cut in two, a full buffer) stays unknown, and unknown is never written to.
+(an upgrade before its time, an answer's head cut in two, a full buffer) stays unknown, and unknown is never written to.
 """
 
 from __future__ import annotations
@@ -10,47 +10,27 @@ import contextlib
 import ctypes
 import errno
 import os
-import re
 import select
 import socket
 import struct
 import threading
-from collections.abc import Iterable, Sequence
-from typing import Protocol
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
+from drainer.closers.handshake import ANY, given_by, wanted_by
+from drainer.closers.tap_filter import BPF, HEAD, handshake_filter
 from drainer.errors import SocketTableError
 
 _ETH_P_ALL = 0x0003
 """The only protocol for which a packet socket is shown what leaves (net/core/dev.c, dev_queue_xmit_nit)."""
 _SO_ATTACH_FILTER = 26
 _BUFFER = 1 << 20
-_HEAD = 4096
-"""Bytes of a packet that are looked at."""
-_ADDRESSES = 64
-"""Bytes that hold the addresses and ports of all that the filter lets through: 60 of IPv4 and 4 of TCP at most."""
-_LINES = (
-    re.compile(rb"HTTP/1\.1 101 "),
-    re.compile(rb"\r\nupgrade:[ \t]*websocket[ \t]*\r\n", re.IGNORECASE),
-    re.compile(rb"\r\nsec-websocket-accept:[ \t]*[A-Za-z0-9+/]{27}=[ \t]*\r\n", re.IGNORECASE),
-)
-"""RFC 6455, section 4.2.2: a server's answer has all of them, and the last one is the base64 of a SHA-1."""
 _SPARE = 1024
 """Marks beyond twice the living ones that are kept before the dead are forgotten."""
+_REQUESTS = 4096
+"""Requests that are remembered until they are answered; of more, the oldest are forgotten."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
-
-# Classic BPF (linux/filter.h). Offsets are from the network header: the socket is SOCK_DGRAM.
-_BPF = struct.Struct("=HBBI")
-_LDW_ABS, _LDH_ABS, _LDB_ABS = 0x20, 0x28, 0x30
-_LDW_IND, _LDH_IND, _LDB_IND = 0x40, 0x48, 0x50
-_LDX_IMM, _LDX_MSH, _TAX = 0x01, 0xB1, 0x07
-_ADD_X, _AND, _RSH = 0x0C, 0x54, 0x74
-_JA, _JEQ, _JSET, _RET = 0x05, 0x15, 0x45, 0x06
-_PROTOCOL, _PACKET_TYPE = 0xFFFFF000, 0xFFFFF004
-"""SKF_AD_OFF with SKF_AD_PROTOCOL and SKF_AD_PKTTYPE."""
-_PACKET_OUTGOING = 4
-_FRAGMENT = 0x3FFF
-"""More fragments, or an offset."""
 
 
 class Names(Protocol):
@@ -61,80 +41,13 @@ class Names(Protocol):
     def cookies(self) -> set[int]: ...
 
 
-def upgrade_filter(ports: Iterable[int]) -> bytes:
-    """An array of `struct sock_filter`: outgoing TCP segments from `ports` whose payload begins with `HTTP/1`.
+class Ends(NamedTuple):
+    """The addresses (packed) and ports of a connection, as the app has them."""
 
-    Whole if it begins with `HTTP/1.1 101`, otherwise no more than the addresses. IPv4 without fragments, IPv6 without
-    extension headers. At most 256 ports.
-    """
-    program: list[str | tuple[int, int, str, str]] = [
-        *_test(_LDW_ABS, _PACKET_TYPE, _PACKET_OUTGOING),
-        (_LDH_ABS, _PROTOCOL, "", ""),
-        (_JEQ, 0x86DD, "IPv6", ""),
-        (_JEQ, 0x0800, "", "drop"),
-        (_LDH_ABS, 6, "", ""),
-        (_JSET, _FRAGMENT, "drop", ""),
-        *_test(_LDB_ABS, 9, socket.IPPROTO_TCP),
-        (_LDX_MSH, 0, "", ""),
-        (_JA, 0, "TCP header", ""),
-        "IPv6",
-        *_test(_LDB_ABS, 6, socket.IPPROTO_TCP),
-        (_LDX_IMM, 40, "", ""),
-        (_JA, 0, "TCP header", ""),
-        "drop",
-        (_RET, 0, "", ""),
-        "TCP header",
-        (_LDH_IND, 0, "", ""),
-    ]
-    for port in sorted(set(ports)):
-        # Conditional jumps reach 255 instructions, JA reaches everything.
-        program += [(_JEQ, port, "", f"not {port}"), (_JA, 0, "TCP payload", ""), f"not {port}"]
-    program += [
-        (_RET, 0, "", ""),
-        "TCP payload",
-        # The upper half of byte 12 is the header's length in words of four bytes.
-        (_LDB_IND, 12, "", ""),
-        (_AND, 0xF0, "", ""),
-        (_RSH, 2, "", ""),
-        (_ADD_X, 0, "", ""),
-        (_TAX, 0, "", ""),
-        *_test(_LDW_IND, 0, int.from_bytes(b"HTTP", "big"), "no head"),
-        *_test(_LDH_IND, 4, int.from_bytes(b"/1", "big"), "no head"),
-        *_test(_LDW_IND, 4, int.from_bytes(b"/1.1", "big"), "another answer"),
-        *_test(_LDW_IND, 8, int.from_bytes(b" 101", "big"), "another answer"),
-        (_RET, _HEAD, "", ""),
-        "another answer",
-        (_RET, _ADDRESSES, "", ""),
-        "no head",
-        (_RET, 0, "", ""),
-    ]
-    return _assemble(program)
-
-
-def _test(load: int, at: int, value: int, otherwise: str = "drop") -> list[str | tuple[int, int, str, str]]:
-    return [(load, at, "", ""), (_JEQ, value, "", otherwise)]
-
-
-def _assemble(program: Sequence[str | tuple[int, int, str, str]]) -> bytes:
-    """Labels and (code, operand, label if true, label if false) -> instructions; no label is the next one."""
-    at, labels = 0, {}
-    for item in program:
-        if isinstance(item, str):
-            labels[item] = at
-        else:
-            at += 1
-    code = b""
-    for item in program:
-        if isinstance(item, str):
-            continue
-        kind, operand, yes, no = item
-        following = len(code) // _BPF.size + 1
-        if kind == _JA:
-            code += _BPF.pack(kind, 0, 0, labels[yes] - following)
-        else:
-            jumps = [labels[label] - following if label else 0 for label in (yes, no)]
-            code += _BPF.pack(kind, *jumps, operand)
-    return code
+    port: int
+    local: bytes
+    peer: bytes
+    peer_port: int
 
 
 def _bind(packets: socket.socket) -> None:
@@ -146,34 +59,34 @@ def _bind(packets: socket.socket) -> None:
         raise OSError(code, os.strerror(code))
 
 
-def addresses(packet: bytes) -> tuple[int, bytes, bytes, int]:
-    """What the filter lets through -> (local port, local address, peer's address, peer's port); packed addresses."""
+def parse(packet: bytes) -> tuple[Ends, bool, bytes]:
+    """What the filter lets through -> (the connection, whether it is a request, what TCP carries)."""
     if packet[0] >> 4 == 4:  # noqa: PLR2004 - the version
-        tcp, local, peer = 4 * (packet[0] & 0xF), packet[12:16], packet[16:20]
+        tcp, source, destination = 4 * (packet[0] & 0xF), packet[12:16], packet[16:20]
     else:
-        tcp, local, peer = 40, packet[8:24], packet[24:40]
-    port, peer_port = struct.unpack_from(">HH", packet, tcp)
-    return port, local, peer, peer_port
-
-
-def is_upgrade(packet: bytes) -> bool:
-    """Whether this holds the whole head of an upgrade to WebSocket."""
-    head = packet.partition(b"\r\n\r\n")
-    return bool(head[1]) and all(line.search(head[0] + b"\r\n") for line in _LINES)
+        tcp, source, destination = 40, packet[8:24], packet[24:40]
+    source_port, destination_port = struct.unpack_from(">HH", packet, tcp)
+    payload = packet[tcp + 4 * (packet[tcp + 12] >> 4) :]
+    # What goes out begins with `HTTP`, if so much is kept of it.
+    if payload.startswith(b"GET "):
+        return Ends(destination_port, destination, source, source_port), True, payload
+    return Ends(source_port, source, destination, destination_port), False, payload
 
 
 class Tap:
-    """Knows the cookies of the connections whose upgrade it has seen. Works in a thread of its own.
+    """Knows the cookies of the connections whose handshake it has seen. Works in a thread of its own.
 
     `names` is used by this thread only.
     """
 
     def __init__(self, ports: Sequence[int], names: Names) -> None:
-        self._program = upgrade_filter(ports)
+        self._program = handshake_filter(ports)
         self._names = names
         self._seen: set[int] = set()
-        self._marks: dict[tuple[int, bytes, bytes, int], int] = {}
-        """Addresses -> cookie, of those who were seen."""
+        self._marks: dict[Ends, int] = {}
+        """The cookies of those who were seen."""
+        self._wanted: dict[Ends, bytes] = {}
+        """What the answer must be, of those who wait for one; the oldest first."""
         self._room = _SPARE
         self._failure: OSError | None = None
         self._thread: threading.Thread | None = None
@@ -217,7 +130,7 @@ class Tap:
         try:
             instructions = ctypes.create_string_buffer(self._program, len(self._program))
             # struct sock_fprog { unsigned short len; struct sock_filter *filter; }
-            fprog = struct.pack("HP", len(self._program) // _BPF.size, ctypes.addressof(instructions))
+            fprog = struct.pack("HP", len(self._program) // BPF.size, ctypes.addressof(instructions))
             packets.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, fprog)
             packets.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
             _bind(packets)
@@ -233,25 +146,41 @@ class Tap:
         with packets:
             try:
                 while self._ending.fileno() not in dict(poll.poll()):
-                    self._mark(packets.recv(_HEAD))
+                    self._note(packets.recv(HEAD))
             except OSError as error:
                 self._failure = error
 
-    def _mark(self, packet: bytes) -> None:
-        address = addresses(packet)
-        # A WebSocket gives no HTTP answers: where there is another one, the last was no upgrade, whatever it said.
-        earlier = self._marks.pop(address, None)
-        if earlier is not None:
-            self._seen.discard(earlier)
-        if not is_upgrade(packet):
+    def _note(self, packet: bytes) -> None:
+        ends, is_request, head = parse(packet)
+        wanted = self._wanted.pop(ends, None)
+        if is_request:
+            wanted = wanted_by(head)
+            if wanted is not None:
+                self._wanted[ends] = wanted
+                if len(self._wanted) > _REQUESTS:
+                    del self._wanted[next(iter(self._wanted))]
             return
+        given = given_by(head)
+        if given is not None and wanted in (given, ANY):
+            self._forget(ends)
+            self._mark(ends)
+        elif given is None or wanted is not None:
+            # A WebSocket gives no HTTP answers: where there is one, this is none. The same answer is one sent again.
+            self._forget(ends)
+
+    def _forget(self, ends: Ends) -> None:
+        cookie = self._marks.pop(ends, None)
+        if cookie is not None:
+            self._seen.discard(cookie)
+
+    def _mark(self, ends: Ends) -> None:
         with contextlib.suppress(SocketTableError):  # Not named is not known.
-            cookie = self._names.identify(*address)
+            cookie = self._names.identify(*ends)
             if cookie is not None:
-                self._marks[address] = cookie
+                self._marks[ends] = cookie
                 self._seen.add(cookie)
             if len(self._seen) > self._room:
                 # Twice: a dump may miss a row while the table moves.
                 self._seen &= self._names.cookies() | self._names.cookies()
-                self._marks = {address: cookie for address, cookie in self._marks.items() if cookie in self._seen}
+                self._marks = {ends: cookie for ends, cookie in self._marks.items() if cookie in self._seen}
                 self._room = 2 * len(self._seen) + _SPARE

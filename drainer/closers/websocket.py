@@ -83,7 +83,8 @@ class WebSocketCloser:
     def missing(self) -> str | None:
         """What it lacks: the app's descriptors, or the right to watch its upgrades. None if it can work.
 
-        Sends a TLS hello to the listeners on declared ports that have not answered one: up to 1.5 s for all of them.
+        Sends a TLS hello, then a request, to the listeners on declared ports that have not answered: up to 1.5 s for
+        all of them.
         """
         listeners = self._rows.listeners()
         missing = self._rights.missing(listeners)
@@ -91,8 +92,13 @@ class WebSocketCloser:
             missing = self._tap.missing()
         if missing is not None:
             return missing
-        self._probe([one for one in listeners if one.port in self._declared and one.cookie not in self._answered])
+        self._probe([one for one in listeners if self._is_open(one)])
         return None
+
+    def _is_open(self, listener: Listener) -> bool:
+        """Whether anything can be learned from its answer."""
+        decided = listener.cookie in self._answered or self._encrypted.get(listener.port, False)
+        return listener.port in self._declared and not decided
 
     def _probe(self, listeners: Sequence[Listener]) -> None:
         answers = say_hello_to_all({(listener.address, listener.port) for listener in listeners})
@@ -129,7 +135,7 @@ class WebSocketCloser:
         return done
 
     def _try_again(self, cookies: Sequence[int]) -> dict[int, Attempt]:
-        """The same with a reading of just now."""
+        """The same with a reading of just now. Raises OSError and SocketTableError before anything is done."""
         found = self._rows.look_up(cookies)
         looked_at = self._clock()
         self._loops.look([connection.inode for connection in found.values()])

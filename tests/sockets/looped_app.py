@@ -97,7 +97,10 @@ class App:
 
     def _received(self, number: int) -> bool:
         with contextlib.suppress(BlockingIOError):
-            return bool(self._clients[number].recv(BUFFER))
+            try:
+                return bool(self._clients[number].recv(BUFFER))
+            except ConnectionResetError:
+                return False
         return True
 
     def _flush(self, number: int) -> None:

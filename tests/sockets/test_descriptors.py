@@ -15,9 +15,10 @@ import pytest
 from drainer.attempt import Attempt, Verdict
 from drainer.closers import rights
 from drainer.closers.descriptors import Descriptors, Place, borrow, cookie_of
+from drainer.errors import SocketTableError
 from drainer.sockets.roster import Roster
 from tests.process.waiting import until
-from tests.sockets.app_child import BUSY, GONE, SENT, AppChild, descriptors, looped
+from tests.sockets.app_child import BUSY, GONE, SENT, AppChild, Interrupted, descriptors, looped
 from tests.sockets.forked import DAC_READ_SEARCH, SYS_PTRACE, app_of, become, deny_pidfd_getfd, in_a_thread, needs_root
 
 ROOT = "runAsUser: 0 with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH"
@@ -255,6 +256,19 @@ def test_a_process_that_has_gone_tells_nothing_of_rights(tmp_path: Path, app: Ap
     found = Descriptors(app.rows)
     found.unreadable = {1: errno.EACCES}
     assert rights._lacking(found, str(tmp_path)) == "CAP_SYS_PTRACE is missing"
+
+
+def test_what_fails_in_between_makes_it_busy(tmp_path: Path, app: AppChild) -> None:
+    """Raising would lose what was done to others in the same order."""
+
+    def fail() -> None:
+        raise SocketTableError("sock_diag")
+
+    app.connect()
+    row, rows = app.only(), Interrupted(app)
+    rows.then = fail
+    for found in (Descriptors(rows), Descriptors(app.rows, proc=str(tmp_path / "none"))):
+        assert found.use(row, sent) == BUSY
 
 
 def test_nobody_listens(app: AppChild) -> None:

@@ -7,7 +7,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import pytest
 
@@ -16,6 +16,7 @@ from drainer.closers import hello
 from drainer.closers.hello import Answer, say_hello
 from drainer.closers.websocket import WebSocketCloser
 from drainer.model import Connection, Listener
+from drainer.sockets.roster import Roster
 from tests.process.apps import needs_ipv6
 from tests.sockets.app_child import AppChild, running
 from tests.sockets.loopback import Loopback, port_of
@@ -81,7 +82,10 @@ def test_whoever_hangs_up_does_not_encrypt(net: Loopback) -> None:
 
 
 def test_silence_is_told_apart(net: Loopback) -> None:
-    assert say_hello("127.0.0.1", port_of(net.listen())) is Answer.SILENCE
+    listener = net.listen()
+    with closing(Roster([port_of(listener)])) as rows:
+        assert say_hello("127.0.0.1", port_of(listener)) is Answer.SILENCE
+        assert rows.cookies() == set()  # Nothing is left in the queue of one that accepts nothing.
 
 
 def test_nobody_there_is_an_error(net: Loopback) -> None:
@@ -96,23 +100,37 @@ def test_a_wildcard_listener_without_ipv6_loopback_is_asked_over_ipv4(net: Loopb
     assert said("::", net.listen("127.0.0.1"), encrypt) is Answer.TLS
 
 
-def test_who_is_silent_to_a_hello_and_answers_a_request_is_plain(net: Loopback) -> None:
-    """As Tornado does."""
+@pytest.mark.parametrize(
+    ("to_a_request", "to_the_hello", "answer"),
+    [
+        # As Tornado does.
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", b"", Answer.PLAIN),
+        (b"SSH-2.0-OpenSSH\r\n", b"", Answer.SILENCE),
+        # As nginx does where it encrypts, if the hello comes to a worker that is busy.
+        (b"HTTP/1.1 400 The plain HTTP request was sent to HTTPS port\r\n\r\n", b"\x15\x03\x03", Answer.TLS),
+    ],
+)
+def test_who_is_silent_to_a_hello_is_sent_a_request(
+    net: Loopback, to_a_request: bytes, to_the_hello: bytes, answer: Answer
+) -> None:
     listener = net.listen()
 
     def serve() -> None:
         first, _ = listener.accept()
         second, _ = listener.accept()
-        second.recv(4096)
-        second.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-        first.close()
-        second.close()
+        with first, second:
+            second.recv(4096)
+            first.sendall(to_the_hello)
+            second.sendall(to_a_request)
+            answered.wait(10)
 
+    answered = threading.Event()
     server = threading.Thread(target=serve)
     server.start()
     try:
-        assert say_hello("127.0.0.1", port_of(listener)) is Answer.PLAIN
+        assert say_hello("127.0.0.1", port_of(listener)) is answer
     finally:
+        answered.set()
         server.join()
 
 
@@ -123,6 +141,16 @@ def test_many_that_are_silent_take_the_time_of_one(net: Loopback) -> None:
     answers = hello.say_hello_to_all(targets | {gone})
     assert answers == dict.fromkeys(targets, Answer.SILENCE)
     assert time.monotonic() - began < 8 * 1.5
+
+
+def test_a_port_that_encrypts_is_not_asked_again() -> None:
+    closer = WebSocketCloser(Nobody(), None, declared_ports=[7], code=1012, reason="", unproven=False)
+    listener = Listener(1, 7, 1, "127.0.0.1")
+    assert closer._is_open(listener)
+    closer._encrypted[7] = False  # Another one has said so.
+    assert closer._is_open(listener)
+    closer._encrypted[7] = True
+    assert not closer._is_open(listener)
 
 
 def test_one_that_encrypts_speaks_for_its_port_and_silence_takes_nothing_back() -> None:

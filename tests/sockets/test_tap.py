@@ -11,7 +11,8 @@ from contextlib import closing
 import pytest
 from websockets.sync.client import connect
 
-from drainer.closers.tap import Tap, _bind, addresses, upgrade_filter
+from drainer.closers.tap import Tap, _bind
+from drainer.closers.tap_filter import handshake_filter
 from drainer.errors import SocketTableError
 from drainer.sockets.roster import Roster
 from tests.process.apps import needs_ipv6
@@ -19,11 +20,18 @@ from tests.process.waiting import until
 from tests.sockets.app_child import running
 from tests.sockets.forked import become, in_a_thread, needs_root
 from tests.sockets.loopback import Loopback, cookie_of, port_of
+from tests.unit.closers.packets import INCOMING, Packet
 
+REQUEST = (
+    b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
 HEAD = (
     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
     b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
 )
+GET = b"GET /upload HTTP/1.1\r\nHost: a\r\n\r\n"
+PAGE = b"HTTP/1.1 200 OK\r\nContent-Length: 150\r\n\r\n"
 
 
 def _may_tap() -> bool:
@@ -50,29 +58,34 @@ def tap(listener: socket.socket) -> Iterator[Tap]:
         yield made
 
 
+def shake(
+    net: Loopback, listener: socket.socket, host: str = "", *, request: bytes = REQUEST, answer: bytes = HEAD
+) -> socket.socket:
+    """The app's end of a new connection that has said these."""
+    client, app = net.pair(listener, host)
+    client.sendall(request)
+    app.sendall(answer)
+    return app
+
+
 def sees(tap: Tap, app: socket.socket) -> None:
     until(lambda: tap.knows(cookie_of(app)), bool)
 
 
 @needs_net_raw
 def test_an_upgrade_is_seen_and_other_answers_are_not(net: Loopback, listener: socket.socket, tap: Tap) -> None:
-    others = {
+    heads = {
         "plain HTTP": b"HTTP/1.1 200 OK\r\nSec-WebSocket-Accept: x\r\n\r\n",
         "another upgrade": b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n",
         "too short": b"HTTP/1.1 10",
         "in the middle": b" " + HEAD,
     }
-    apps = []
-    for said in others.values():
-        _, app = net.pair(listener)
-        app.sendall(said)
-        apps.append(app)
+    others = [shake(net, listener, answer=head) for head in heads.values()]
     client, upside_down = net.pair(listener)
+    upside_down.sendall(REQUEST)
     client.sendall(HEAD)  # what a client says is no answer
-    _, app = net.pair(listener)
-    app.sendall(HEAD.replace(b"Sec-WebSocket-Accept", b"sec-websocket-accept"))
-    sees(tap, app)
-    assert not any(tap.knows(cookie_of(other)) for other in [*apps, upside_down])
+    sees(tap, shake(net, listener, answer=HEAD.replace(b"Sec-WebSocket-Accept", b"sec-websocket-accept")))
+    assert not any(tap.knows(cookie_of(other)) for other in [*others, upside_down])
 
 
 @needs_net_raw
@@ -83,43 +96,60 @@ def test_an_upgrade_is_seen_and_other_answers_are_not(net: Loopback, listener: s
 def test_ipv6_and_ipv4_on_a_dual_stack_listener(net: Loopback, host: str, client_host: str) -> None:
     listener = net.listen(host)
     with closing(Roster([port_of(listener)])) as rows, closing(Tap([port_of(listener)], rows)) as tap:
-        _, app = net.pair(listener, client_host)
-        app.sendall(HEAD)
-        sees(tap, app)
+        sees(tap, shake(net, listener, client_host))
 
 
 @needs_net_raw
 def test_who_gives_another_answer_is_no_websocket_whatever_it_said_before(
     net: Loopback, listener: socket.socket, tap: Tap
 ) -> None:
-    """A file that looks like the head of an upgrade, served on a connection that is kept alive."""
-    _, app = net.pair(listener)
-    app.sendall(HEAD)
+    app = shake(net, listener)
     sees(tap, app)
-    app.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
+    app.sendall(PAGE)
     until(lambda: tap.knows(cookie_of(app)), lambda known: not known)
 
 
 @needs_net_raw
-@pytest.mark.parametrize("change", [(b"\r\n\r\n", b"\r\n"), (b"websocket", b"h2c"), (b"s3pP", b"?")])
-def test_half_a_head_and_other_upgrades_are_not_seen(
-    net: Loopback, listener: socket.socket, tap: Tap, change: tuple[bytes, bytes]
+@pytest.mark.parametrize("request_head", [GET, REQUEST], ids=["anybody", "who sent the key that it was made for"])
+def test_a_file_that_looks_like_an_upgrade_marks_no_connection(
+    net: Loopback, listener: socket.socket, tap: Tap, request_head: bytes
 ) -> None:
-    _, other = net.pair(listener)
-    other.sendall(HEAD.replace(*change))
-    _, app = net.pair(listener)
+    app = shake(net, listener, request=request_head, answer=PAGE)
     app.sendall(HEAD)
+    sees(tap, shake(net, listener))
+    assert not tap.knows(cookie_of(app))
+
+
+@needs_net_raw
+@pytest.mark.parametrize("request_head", [b"", GET, REQUEST.replace(b"dGhl", b"dGhm")])
+def test_an_answer_that_does_not_fit_what_was_asked_is_no_upgrade(
+    net: Loopback, listener: socket.socket, tap: Tap, request_head: bytes
+) -> None:
+    app = shake(net, listener, request=request_head)
+    sees(tap, shake(net, listener))
+    assert not tap.knows(cookie_of(app))
+
+
+@needs_net_raw
+def test_a_request_that_came_in_pieces_is_answered_by_any_upgrade(
+    net: Loopback, listener: socket.socket, tap: Tap
+) -> None:
+    sees(tap, shake(net, listener, request=REQUEST[: REQUEST.index(b"Sec-WebSocket-Key")]))
+
+
+@needs_net_raw
+def test_an_answer_that_is_sent_again_takes_nothing_back(net: Loopback, listener: socket.socket, tap: Tap) -> None:
+    app = shake(net, listener)
     sees(tap, app)
-    assert not tap.knows(cookie_of(other))
+    app.sendall(HEAD)
+    sees(tap, shake(net, listener))
+    assert tap.knows(cookie_of(app))
 
 
 @needs_net_raw
 def test_another_port_is_not_seen(net: Loopback, listener: socket.socket, tap: Tap) -> None:
-    _, stranger = net.pair(net.listen())
-    stranger.sendall(HEAD)
-    _, app = net.pair(listener)
-    app.sendall(HEAD)
-    sees(tap, app)
+    stranger = shake(net, net.listen())
+    sees(tap, shake(net, listener))
     assert not tap.knows(cookie_of(stranger))
 
 
@@ -157,24 +187,35 @@ class Names:
 def test_the_dead_are_forgotten_before_they_are_many() -> None:
     names = Names()
     with closing(Tap([1], names)) as tap:
-        numbers = itertools.count()
+        numbers = itertools.count(1)
 
-        def packet(head: bytes = HEAD) -> bytes:
-            """Each from another port."""
-            return bytes([0x45, *bytes(19)]) + bytes(2) + next(numbers).to_bytes(2, "big") + bytes(16) + head
+        def hands(answer: bytes = HEAD) -> None:
+            """Each at another port."""
+            number = next(numbers)
+            tap._note(Packet(kind=INCOMING, port=number, payload=REQUEST).encode())
+            tap._note(Packet(port=number, payload=answer).encode())
 
         names.alive = {1, 2, 4}
         for _ in range(1024):
-            tap._mark(packet())
+            hands()
         assert (names.dumps, tap.knows(1000), tap.knows(3)) == (0, True, False)
         for _ in range(3):
-            tap._mark(packet())
+            hands()
         assert names.dumps == 2
         assert (tap.knows(1), tap.knows(3), tap.knows(1000)) == (True, False, False)
+        assert set(tap._marks.values()) == {1, 2, 4, 1027}
         names.fails = True
-        tap._mark(packet())
-        tap._mark(packet(HEAD.replace(b"Accept", b"Answer")))
+        hands()
+        hands(HEAD.replace(b"Accept", b"Answer"))
         assert tap.missing() is None
+
+
+@needs_net_raw
+def test_requests_that_nobody_answers_are_forgotten_before_they_are_many() -> None:
+    with closing(Tap([1], Names())) as tap:
+        for port in range(1, 5000):
+            tap._note(Packet(kind=INCOMING, port=port, payload=REQUEST).encode())
+        assert [ends.port for ends in tap._wanted] == list(range(904, 5000))
 
 
 @needs_root
@@ -220,13 +261,5 @@ def test_a_socket_that_cannot_be_bound_is_an_error() -> None:
         _bind(other)
 
 
-def test_addresses_of_both_families() -> None:
-    tcp = bytes([0x1F, 0x90, 0xC3, 0x50]) + bytes(16)
-    ipv4 = bytes([0x46, *bytes(11)]) + b"\x0a\0\0\1" + b"\x0a\0\0\2" + bytes(4) + tcp
-    assert addresses(ipv4) == (8080, b"\x0a\0\0\1", b"\x0a\0\0\2", 50000)
-    ipv6 = bytes([0x60, *bytes(7)]) + 15 * b"\0" + b"\1" + 15 * b"\0" + b"\2" + tcp
-    assert addresses(ipv6) == (8080, 15 * b"\0" + b"\1", 15 * b"\0" + b"\2", 50000)
-
-
 def test_the_filter_fits_for_as_many_ports_as_the_settings_allow() -> None:
-    assert len(upgrade_filter(range(1, 257))) // 8 < 4096
+    assert len(handshake_filter(range(1, 257))) // 8 < 4096

@@ -5,7 +5,9 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-OUTGOING = 4
+INCOMING, OTHER_HOST, OUTGOING = 0, 3, 4
+LOCAL, PEER = 16 * b"\1", 16 * b"\2"
+"""Of IPv4 the first four."""
 
 
 @dataclass(frozen=True)
@@ -25,19 +27,22 @@ class Packet:
         return self.ether or {4: 0x0800, 6: 0x86DD}[self.version]
 
     def encode(self) -> bytes:
-        tcp = struct.pack(">HH8xB7x", self.port, 50000, (20 + self.tcp_options) // 4 << 4) + bytes(self.tcp_options)
+        ports = (50000, self.port) if self.kind == INCOMING else (self.port, 50000)
+        tcp = struct.pack(">HH8xB7x", *ports, (20 + self.tcp_options) // 4 << 4) + bytes(self.tcp_options)
         if self.version == 4:
-            ip = struct.pack(">B5xHxB10x", 0x40 | (20 + self.ip_options) // 4, self.fragment, self.protocol)
+            ends = (PEER[:4], LOCAL[:4]) if self.kind == INCOMING else (LOCAL[:4], PEER[:4])
+            ip = struct.pack(">B5xHxB2x4s4s", 0x40 | (20 + self.ip_options) // 4, self.fragment, self.protocol, *ends)
             return ip + bytes(self.ip_options) + tcp + self.payload
-        return struct.pack(">B5xB33x", 0x60, self.protocol) + tcp + self.payload
+        ends = (PEER, LOCAL) if self.kind == INCOMING else (LOCAL, PEER)
+        return struct.pack(">B5xBx16s16s", 0x60, self.protocol, *ends) + tcp + self.payload
 
 
 LOADS = {0x20: 4, 0x28: 2, 0x30: 1, 0x40: 4, 0x48: 2, 0x50: 1}
 """BPF_LD -> bytes; those from 0x40 on count from the index register."""
 
 
-def delivered(program: bytes, packet: Packet) -> bool:
-    """Classic BPF (net/core/filter.c); a load from outside of the packet drops it."""
+def delivered(program: bytes, packet: Packet) -> bytes:
+    """What is left of it by classic BPF (net/core/filter.c); a load from outside of the packet drops it."""
     data, accumulator, index, at = packet.encode(), 0, 0, 0
     extensions = {0xFFFFF000: packet.ether_type, 0xFFFFF004: packet.kind}
     while True:
@@ -45,7 +50,7 @@ def delivered(program: bytes, packet: Packet) -> bool:
         at += 1
         match code:
             case 0x06:
-                return bool(operand)
+                return data[:operand]
             case 0x05:
                 at += operand
             case 0x15:
@@ -61,5 +66,5 @@ def delivered(program: bytes, packet: Packet) -> bool:
             case _:
                 begin = operand + (index if code >= 0x40 else 0)
                 if begin + LOADS[code] > len(data):
-                    return False
+                    return b""
                 accumulator = int.from_bytes(data[begin : begin + LOADS[code]], "big")
