@@ -62,6 +62,15 @@ def test_an_app_that_knows_nothing_says_goodbye_to_everybody(pod: Pod) -> None:
     assert app.is_running()
 
 
+@needs_net_admin
+def test_where_the_upgrades_were_seen_no_port_need_be_declared(pod: Pod) -> None:
+    app = pod.web_app()
+    agent = examined(pod, app.port, **LENGTHS, close="websocket")
+    clients = pod.clients(app, 3)
+    assert told(agent.hook().answer().json()) == ("drained", 0, {"websocket": 3})
+    assert set(codes(clients)) == {1012}
+
+
 def test_they_are_closed_one_by_one_until_the_time_for_stragglers(pod: Pod) -> None:
     app = pod.web_app()
     agent = examined(pod, app.port, **closing("websocket", app.port, straggler_time=setting(3)))
