@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.sockets.app_child import AppChild, looped
 from tests.sockets.loopback import Loopback, loopback
 
 
@@ -13,3 +14,13 @@ from tests.sockets.loopback import Loopback, loopback
 def net() -> Iterator[Loopback]:
     with loopback() as made:
         yield made
+
+
+@pytest.fixture
+def app() -> Iterator[AppChild]:
+    """An app whose loop the test drives."""
+    child = looped()
+    try:
+        yield child
+    finally:
+        child.close()

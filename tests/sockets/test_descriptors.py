@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -18,20 +17,11 @@ from drainer.closers.descriptors import Descriptors, Place, borrow, cookie_of
 from drainer.errors import SocketTableError
 from drainer.sockets.roster import Roster
 from tests.process.waiting import until
-from tests.sockets.app_child import BUSY, GONE, SENT, AppChild, Interrupted, descriptors, looped
+from tests.sockets.app_child import BUSY, GONE, SENT, AppChild, Interrupted, descriptors
 from tests.sockets.forked import DAC_READ_SEARCH, SYS_PTRACE, app_of, become, deny_pidfd_getfd, in_a_thread, needs_root
 
 ROOT = "runAsUser: 0 with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH"
 BOTH = (SYS_PTRACE, DAC_READ_SEARCH)
-
-
-@pytest.fixture
-def app() -> Iterator[AppChild]:
-    child = looped()
-    try:
-        yield child
-    finally:
-        child.close()
 
 
 def sent(_: socket.socket) -> Attempt:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -13,15 +13,6 @@ from drainer.model import Connection, Listener
 from tests.process.waiting import until
 from tests.sockets.app_child import AppChild, looped, running
 from tests.sockets.forked import become, in_a_thread, needs_root
-
-
-@pytest.fixture
-def app() -> Iterator[AppChild]:
-    child = looped()
-    try:
-        yield child
-    finally:
-        child.close()
 
 
 def loops_of(app: AppChild, proc: str = "/proc", machine: str | None = None) -> Loops:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
@@ -13,15 +11,6 @@ from drainer.closers.shutdown import ShutdownCloser
 from drainer.model import TcpState
 from tests.process.waiting import PATIENCE, until
 from tests.sockets.app_child import GONE, SENT, AppChild, Interrupted, descriptors, looped, running, state_of
-
-
-@pytest.fixture
-def app() -> Iterator[AppChild]:
-    child = looped()
-    try:
-        yield child
-    finally:
-        child.close()
 
 
 def close(closer: ShutdownCloser, *cookies: int) -> list[Attempt]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
@@ -14,15 +13,6 @@ from tests.process.apps import needs_ipv6
 from tests.process.waiting import PATIENCE, until
 from tests.sockets.app_child import BUSY, SENT, AppChild, Interrupted, descriptors, looped, running
 from tests.sockets.closed import FRAME, close, closer_of, closes, declared, ending, received, sessions
-
-
-@pytest.fixture
-def app() -> Iterator[AppChild]:
-    child = looped()
-    try:
-        yield child
-    finally:
-        child.close()
 
 
 @pytest.mark.parametrize("library", ["websockets", "aiohttp", "threads"])

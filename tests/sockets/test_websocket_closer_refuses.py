@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -19,15 +19,6 @@ from tests.process.waiting import PATIENCE, until
 from tests.sockets.app_child import BUSY, GONE, SENT, AppChild, Interrupted, looped, running, state_of
 from tests.sockets.closed import FRAME, Seen, close, closer_of, closes, declared, received
 from tests.sockets.loopback import Loopback, deafen
-
-
-@pytest.fixture
-def app() -> Iterator[AppChild]:
-    child = looped()
-    try:
-        yield child
-    finally:
-        child.close()
 
 
 def test_a_descriptor_that_is_another_socket_now_is_left_alone(app: AppChild) -> None:
