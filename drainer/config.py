@@ -59,6 +59,13 @@ class Config:
     trusted_sources: tuple[str, ...]
     node_ip: tuple[str, ...]
     token: str = field(repr=False)
+    kubernetes: str
+    restart_timeout: float
+    serving_label: bool
+    readiness_gate: bool
+    condition: bool
+    events: bool
+    service_account: str
     log_level: str
     log_format: str
     warnings: tuple[str, ...] = ()

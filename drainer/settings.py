@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from drainer.keys import SERVING
 from drainer.kinds import (
     ADDRESSES,
     AUTO,
@@ -134,6 +135,27 @@ SETTINGS: tuple[Setting, ...] = (
             "A token is yours to make; it is the only thing that keeps an impostor in the cluster out.", secret=True),
     Setting("token_file", PATH, "", "A file with the token.",
             "For tokens that come from a mounted Secret."),
+    Setting("kubernetes", choice("auto", "on", "off"), "auto",
+            "Whether to ask the API about the own pod while it drains. auto: if there is a service account, and "
+            "POD_NAME, POD_NAMESPACE and POD_UID are set.",
+            "Whoever sets these three asks for it; everybody else gets an agent that needs no rights."),
+    Setting("restart_timeout", POSITIVE, "30s", "The longest drain when the API says that the pod is not being "
+            "deleted: its app is restarted, or the node ends it.",
+            "Every second of it is one in which a hung app is not back yet."),
+    Setting("serving_label", FLAG, "false", f"Whether the pod's label {SERVING} follows the drain, for "
+            "Services that select on it.",
+            "It needs the right to patch pods/status; the only way out of a Service when the kubelet evicts."),
+    Setting("readiness_gate", FLAG, "false", f"Whether the pod has the readiness gate {SERVING}: then its "
+            "condition is set from the start.",
+            "With it a pod is not ready until the API was reached once."),
+    Setting("condition", FLAG, "true", f"Whether the pod's condition {SERVING} tells of drains, where the "
+            "API is used.",
+            "What happened stands where people look."),
+    Setting("events", FLAG, "true", "Whether Events tell of drains, where the API is used.",
+            "They outlive the pod."),
+    Setting("service_account", PATH, "/var/run/secrets/kubernetes.io/serviceaccount",
+            "The folder with the API's token, ca.crt and namespace.",
+            "Where the kubelet mounts it."),
     Setting("log_level", choice("debug", "info", "warning", "error"), "info", "The least that is logged.",
             "A drain is a handful of lines; at rest there are none."),
     Setting("log_format", choice("json", "text"), "json", "How a line is written.",

@@ -150,13 +150,20 @@ def test_the_defaults_are_those_that_the_documents_promise() -> None:
         "min_age": 0.0,
         "interval": 1.0,
         "callers": "known",
+        "kubernetes": "auto",
+        "restart_timeout": 30.0,
+        "serving_label": False,
+        "readiness_gate": False,
+        "condition": True,
+        "events": True,
+        "service_account": "/var/run/secrets/kubernetes.io/serviceaccount",
         "log_level": "info",
         "log_format": "json",
     }
 
 
 def test_names_are_unique_and_only_the_token_is_a_secret() -> None:
-    assert len(BY_NAME) == len(SETTINGS) == 34
+    assert len(BY_NAME) == len(SETTINGS) == 41
     assert [setting.name for setting in SETTINGS if setting.secret] == ["token"]
 
 

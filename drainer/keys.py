@@ -1,0 +1,27 @@
+"""The keys that this project writes to and reads from Kubernetes objects: one prefix, named here and nowhere else.
+
+The chart names it once more (`drainer.prefix` in chart/templates/_helpers.tpl); a test holds both together.
+"""
+
+from __future__ import annotations
+
+PREFIX = "drainer.dev"
+"""Of all labels, annotations and conditions."""
+
+INJECT = f"{PREFIX}/inject"
+"""Label of a pod: "true" asks for the sidecar. (An admission policy can select by labels only.)"""
+
+SERVING = f"{PREFIX}/serving"
+"""One name for three things that say the same of a pod, "true" while it serves and "false" while it drains:
+the label that a Service may select on, the pod's condition, and the readiness gate."""
+
+INJECTED = f"{PREFIX}/injected"
+"""Annotation: the version of the sidecar that was put in, by whichever way."""
+
+CONTAINER = f"{PREFIX}/container"
+"""Annotation: the containers that get the hook, instead of all ordinary ones; names with commas between them."""
+
+
+def annotation(setting: str) -> str:
+    """The annotation that gives one setting for one pod: named as the flag (`app_ports` -> .../app-ports)."""
+    return f"{PREFIX}/{setting.replace('_', '-')}"
