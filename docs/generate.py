@@ -13,12 +13,14 @@ from pathlib import Path
 from drainer.attempt import Verdict
 from drainer.callers import Trust
 from drainer.cli import Exit
-from drainer.drain import Drain, DrainPlan
+from drainer.deletion import Deletion
+from drainer.drain import Drain
 from drainer.kinds import CLOSERS
 from drainer.lookout import SECONDS_BOUNDS
 from drainer.metrics import render
 from drainer.model import CensusError, Histogram, Reason
 from drainer.phases import TRANSITIONS, Closings, Phase, Result
+from drainer.plan import DrainPlan
 from drainer.settings import SETTINGS
 from drainer.status import Status
 from drainer.tracker import Tracker
@@ -103,6 +105,8 @@ def _empty_status() -> Status:
     return Status(
         at=0.0,
         phase=drain.phase,
+        deletion=Deletion.UNKNOWN,
+        api_requests=None,
         ready=True,
         census=Tracker([8080]).census(0.0),
         drain=None,

@@ -6,17 +6,19 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 
 from drainer.attempt import Attempt
-from drainer.callers import Callers, PassiveSlots, Trust, is_hook
+from drainer.callers import Callers, Trust, is_hook
 from drainer.crew import Closer, Crew
-from drainer.drain import Drain, DrainPlan
+from drainer.deletion import Deletion, NoPodWatch, PodWatch, Sighting
+from drainer.drain import Drain
 from drainer.driver import Driver
+from drainer.held import Answer, Held
 from drainer.lookout import Lookout, Pace, SocketTable
 from drainer.model import Census, Histogram, Identity
 from drainer.observers import Observer, Observers
 from drainer.phases import Announce, Closings, Outcome, Phase, Result
+from drainer.plan import DrainPlan
 from drainer.policy import Container, Policy
 from drainer.status import DrainStatus, Status
 from drainer.tracker import Tracker
@@ -25,16 +27,6 @@ DRAIN_SECONDS_BOUNDS = (1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0,
 
 EXIT_FLUSH = 1.5
 """Seconds that a native sidecar waits for last bytes: the kubelet gives at least two."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a caller of /drain gets."""
-
-    outcome: Outcome | None
-    """None when a stranger had to make room or the agent stops."""
-    effect: bool
-    """Whether the call began or joined the pod's drain."""
 
 
 class Agent:
@@ -68,9 +60,9 @@ class Agent:
             on_census=self._counted,
             on_error=self._miscounted,
         )
-        self._held: set[asyncio.Future[Outcome]] = set()
-        self._passive: dict[asyncio.Future[Outcome | None], Driver] = {}
-        self._slots: PassiveSlots[asyncio.Future[Outcome | None]] = PassiveSlots()
+        self._pod: PodWatch = NoPodWatch()
+        self._sighting = Sighting()
+        self._held = Held(self._set_pace)
         self._terminated_at: float | None = None
         self._exit_at: float | None = None
         self._exit = asyncio.Event()
@@ -97,21 +89,17 @@ class Agent:
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
             self._lookout.close()
+            self._pod.follow(None)
             self._driver.stop()
 
     async def drain(self, peer: str, headers: Mapping[str, str]) -> Answer:
         """A call of /drain: begins or joins the drain, or is held without effect. Returns when there is an outcome."""
         if not self._judge(peer, headers):
-            return await self._hold_stranger(peer)
-        self._driver.begin(by_kubelet=is_hook(headers))
+            return await self._held.wait_apart(peer, self._plan, self._lookout.census)
+        self._begin(by_kubelet=is_hook(headers))
         if self._driver.drain.outcome is not None:
             return Answer(self._driver.drain.outcome, effect=True)
-        future: asyncio.Future[Outcome] = self._loop.create_future()
-        self._held.add(future)
-        try:
-            return Answer(await future, effect=True)
-        finally:
-            self._held.discard(future)
+        return await self._held.wait()
 
     def resume(self, peer: str, headers: Mapping[str, str]) -> bool | None:
         """A call of /resume: whether there was something to resume; None if the caller may not."""
@@ -124,11 +112,10 @@ class Agent:
 
     def probed(self, peer: str, headers: Mapping[str, str]) -> tuple[bool, Phase]:
         """A probe of /readyz: whether the pod is ready, and the phase as the reason."""
-        learned = self._callers.probed(peer, headers)
-        if learned is not None:
+        if (learned := self._callers.probed(peer, headers)) is not None:
             self._observers.noted(f"{learned} probes /readyz: trusted from now on as the node")
         phase = self._driver.drain.phase
-        return self._policy.readiness.is_ready(phase), phase
+        return self._policy.readiness.is_ready(phase, self._sighting.deletion), phase
 
     def terminate(self) -> None:
         """SIGTERM: a native sidecar goes when no drain runs, a plain container begins one."""
@@ -136,7 +123,7 @@ class Agent:
             return
         self._terminated_at = self._loop.time()
         if self._policy.container is Container.PLAIN:
-            self._driver.begin()
+            self._begin()
             drain = self._driver.drain
             self._exit_at = drain.deadline_at if drain.is_running() else self._terminated_at + self._plan.window
         elif self._driver.drain.is_running():
@@ -147,6 +134,29 @@ class Agent:
             self._loop.call_at(self._exit_at, self._time_is_up)
         self._set_pace()
         self._lookout.kick(at_once=True)
+
+    def ask(self, pod: PodWatch) -> None:
+        """There is an API that knows the pod."""
+        self._pod = pod
+
+    def adopt(self, plan: DrainPlan) -> None:
+        """Another plan, for drains that are yet to begin."""
+        self._plan = self._driver.drain.plan = plan
+
+    def sighted(self, sighting: Sighting) -> None:
+        """The API has said something of the pod's deletion. Nobody takes a deletion back."""
+        if sighting == self._sighting or (self._sighting.deletion.is_certain and not sighting.deletion.is_certain):
+            return
+        self._sighting = sighting
+        if sighting.deletion is not Deletion.ASKED:
+            self._learn()
+        if sighting.deletion.is_certain and self._held.strangers:
+            self._observers.noted("the API says that the pod is being deleted: whoever calls /drain counts")
+            self._begin(by_kubelet=True)
+            self._held.promote()
+            if self._driver.drain.outcome is not None:
+                self._held.answer(self._driver.drain.outcome)
+        self._observers.sighted(self.status())
 
     async def fresh_status(self) -> Status:
         """The status with a census of at most 5 s."""
@@ -159,12 +169,14 @@ class Agent:
         return Status(
             at=now,
             phase=drain.phase,
-            ready=self._policy.readiness.is_ready(drain.phase),
+            deletion=self._sighting.deletion,
+            api_requests=self._pod.requests,
+            ready=self._policy.readiness.is_ready(drain.phase, self._sighting.deletion),
             census=self._lookout.census,
             drain=DrainStatus(drain.deadline_at, drain.so_far(now), drain.pace) if drain.is_running() else None,
             last_outcome=self._last_outcome,
-            held=len(self._held),
-            passive=len(self._passive),
+            held=self._held.callers,
+            passive=self._held.strangers,
             drains=self._drains,
             drain_seconds=self._drain_seconds,
             calls=self._calls,
@@ -182,32 +194,22 @@ class Agent:
         self._calls[verdict.trust] += 1
         if verdict.warning is not None:
             self._observers.warned(verdict.warning)
-        return verdict.counts
+        # Whoever calls when the pod is being deleted cannot be wrong.
+        return verdict.counts or self._sighting.deletion.is_certain
 
-    async def _hold_stranger(self, peer: str) -> Answer:
-        """Hold a caller with a drain of its own that nobody else notices."""
-        future: asyncio.Future[Outcome | None] = self._loop.create_future()
+    def _begin(self, *, by_kubelet: bool = False) -> None:
+        self._driver.begin(by_kubelet=by_kubelet)
+        if self._sighting.deletion is not Deletion.ASKED:
+            self._learn()
 
-        def announced(announce: Announce) -> None:
-            if announce.outcome is not None and not future.done():
-                future.set_result(announce.outcome)
-
-        evicted = self._slots.take(future, peer)
-        if evicted is not None and not evicted.done():
-            evicted.set_result(None)
-        # Without a plan for closing: whatever a stranger asks for, nobody is closed.
-        driver = self._passive[future] = Driver(Drain(replace(self._plan, closing=None)), announced)
-        # The numbers of now: at rest the next census may be long in coming, and the deadline need not wait for it.
-        driver.observe(self._lookout.census)
-        driver.begin()
-        self._set_pace()
-        try:
-            return Answer(await future, effect=False)
-        finally:
-            driver.stop()
-            del self._passive[future]
-            self._slots.release(future)
-            self._set_pace()
+    def _learn(self) -> None:
+        drain = self._driver.drain
+        was_running = drain.is_running()
+        self._driver.learn(self._sighting)
+        if self._exit_at is not None and was_running:
+            # A plain container that has been asked to go need not outstay its drain.
+            self._exit_at = min(self._exit_at, drain.deadline_at)
+            self._loop.call_at(self._exit_at, self._time_is_up)
 
     def _announced(self, announce: Announce) -> None:
         """The phase has changed: answer who waits for an outcome, count at the new pace, tell the observers."""
@@ -215,6 +217,8 @@ class Agent:
             self._crew.stop()
         if announce.phase is Phase.SETTLING:
             self._examine()
+        if announce.phase is Phase.SERVING and not self._sighting.deletion.is_certain:
+            self._sighting = Sighting()
         if announce.outcome is not None:
             self._conclude(announce.outcome)
         self._set_pace()
@@ -227,9 +231,7 @@ class Agent:
         self._drain_seconds.observe(outcome.tally.seconds)
         self._closings += outcome.tally.closings
         self._left_by_themselves += outcome.tally.left_by_themselves
-        for future in self._held:
-            if not future.done():
-                future.set_result(outcome)
+        self._held.answer(outcome)
         if self._terminated_at is not None and self._exit_at is None:
             # A native sidecar that had been asked to go while its drain was running.
             self._exit_now()
@@ -251,7 +253,7 @@ class Agent:
     def _set_pace(self) -> None:
         if self._exit.is_set():
             return  # Nobody counts any more, and nobody would close the watch.
-        pace, phase = Pace.PASSIVE if self._passive else Pace.REST, self._driver.drain.phase
+        pace, phase = Pace.PASSIVE if self._held.strangers else Pace.REST, self._driver.drain.phase
         if phase is Phase.CLOSING:
             pace = Pace.CLOSE
         elif phase is Phase.DRAINING or self._terminated_at is not None:
@@ -259,13 +261,15 @@ class Agent:
         elif phase is Phase.SETTLING:
             pace = Pace.SETTLE
         self._lookout.follow(pace)
+        wants_to_know = self._driver.drain.is_running() or self._held.strangers
+        self._pod.follow(self.sighted if wants_to_know else None)
 
     def _counted(self, census: Census) -> None:
         if not census.listeners <= self._listeners:
             self._examine()
         self._listeners = census.listeners
-        for driver in (self._driver, *self._passive.values()):
-            driver.observe(census)
+        self._driver.observe(census)
+        self._held.observe(census)
         if self._terminated_at is not None and census.taken_at >= self._terminated_at:
             self._maybe_exit(census)
 
@@ -291,9 +295,7 @@ class Agent:
 
     def _exit_now(self) -> None:
         self._driver.advance()
-        for passive in self._passive:
-            if not passive.done():
-                passive.set_result(None)
+        self._held.dismiss_strangers()
         self._exit.set()
 
     def _miscounted(self, error: Exception) -> None:

@@ -29,6 +29,13 @@ class ClosePlan:
     rate: float | None = None
     """At most so many first tries per second, if the deadline leaves time for it."""
 
+    def within(self, room: float) -> ClosePlan:
+        """The same with `room` seconds from the end of the settle time to the deadline."""
+        patience = self.patience if self.patience < room else room / 2
+        room -= patience
+        straggler_time = self.straggler_time if self.straggler_time < room else room / 2
+        return replace(self, patience=patience, straggler_time=straggler_time)
+
 
 class Closing:
     """Connections on their way out. It is told who is there, and what came of each try."""
@@ -36,10 +43,14 @@ class Closing:
     def __init__(
         self, plan: ClosePlan, rungs: Sequence[Rung], now: float, deadline_at: float, random: Callable[[], float]
     ) -> None:
-        latest_at = deadline_at - LAST_MOMENT
         self._rungs = rungs
         self._ladder = Ladder(rungs, plan.escalate_after, random)
-        self._pacer = Pacer(now, deadline_at - plan.straggler_time, latest_at, plan.rate, random)
+        self._pacer = Pacer(now, deadline_at - plan.straggler_time, deadline_at - LAST_MOMENT, plan.rate, random)
+
+    def retime(self, plan: ClosePlan, deadline_at: float, now: float) -> Pace:
+        """The deadline is another one: whoever waits is spread over the time that is left now; returns how."""
+        self._pacer.retime(now, deadline_at - plan.straggler_time, deadline_at - LAST_MOMENT)
+        return self.pace(now, self._ladder.waiting)
 
     def pace(self, now: float, connections: int) -> Pace:
         """The plan while so many wait for their first try."""

@@ -2,37 +2,35 @@
 
 from __future__ import annotations
 
-import difflib
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 from urllib.parse import urlsplit
 
 from drainer.addresses import parse_address
 from drainer.callers import CallerPolicy
 from drainer.closing import LAST_MOMENT, ClosePlan
-from drainer.drain import DrainPlan
 from drainer.errors import ConfigError
+from drainer.given import Pod, own_pod, read_token, unknown, values_given
 from drainer.phases import Rung
-from drainer.settings import BY_NAME, PREFIX, SETTINGS, Setting
+from drainer.plan import DrainPlan, usable
+from drainer.settings import BY_NAME, SETTINGS
 
-_SERVICE_LINK = re.compile(r"_(SERVICE_(HOST|PORT)|PORT_\d+_(TCP|UDP|SCTP))(_|$)")
-"""Variables that the kubelet makes for each Service of the namespace (pkg/kubelet/envvars/envvars.go)."""
-
+DEFAULT_GRACE = 30.0
+"""Seconds: terminationGracePeriodSeconds where a pod says nothing (pkg/apis/core/v1/defaults.go)."""
 STOP_MARGIN = 10.0
 """Seconds beyond the grace period in which the kubelet and the runtime have certainly ended a container."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """What the settings say, checked and made to fit. Lengths in seconds."""
+    """What the settings say, checked. Lengths in seconds."""
 
     app_ports: tuple[int, ...]
     host: str
     port: int
     container: str
-    grace_period: float
+    grace_period: float | None
     app_reserve: float
     timeout: float | None
     settle: float
@@ -68,6 +66,8 @@ class Config:
     service_account: str
     log_level: str
     log_format: str
+    pod: Pod | None = None
+    """Which pod this is, if the API is to be used."""
     warnings: tuple[str, ...] = ()
     """What was bent or not understood, in sentences."""
 
@@ -84,30 +84,81 @@ class Config:
         """
         mistakes: list[str] = []
         warnings: list[str] = []
-        values = dict(_values(SETTINGS, environ, flags or {}, mistakes, warnings))
+        values = dict(values_given(SETTINGS, environ, flags or {}, mistakes, warnings))
         if values.pop("token_file", ""):
-            _read_token(environ, flags or {}, read, values, mistakes)
+            read_token(environ, flags or {}, read, values, mistakes)
         if values.get("port") in values.get("app_ports", ()):
             mistakes.append(
                 f"{BY_NAME['port'].env}={values['port']}: is one of the app's ports too; allowed: a port of its own"
             )
         mistakes += _contradictions(values)
-        warnings += _unknown(environ)
+        pod = own_pod(environ, values.get("kubernetes", "off"), mistakes, warnings)
+        warnings += unknown(environ)
         if mistakes:
             raise ConfigError(mistakes)
-        _bend(values, warnings)
-        return cls(**values, warnings=tuple(warnings))
+        config = cls(**values, pod=pod)
+        return replace(config, warnings=(*warnings, *config._bent(), *config._vain()))
 
-    def plan(self) -> DrainPlan:
-        """The lengths of a drain."""
+    def plan(self, grace: float | None = None) -> DrainPlan:
+        """The lengths of a drain; `grace` is the pod's grace period as the API says it, for grace_period=auto.
+
+        What contradicts each other is made to fit.
+        """
+        whole = self._wished(grace)
+        return whole.within(whole.window)
+
+    def _wished(self, grace: float | None = None) -> DrainPlan:
+        grace = self.grace_period or grace or DEFAULT_GRACE
+        window = usable(grace, self.app_reserve)
         return DrainPlan(
-            window=_window(self.grace_period, self.app_reserve, self.timeout),
+            window=window if self.timeout is None else min(window, self.timeout),
             settle=self.settle,
             flush=self.flush,
             max_remaining=self.max_remaining,
-            stopped_after=self.grace_period + STOP_MARGIN,
+            stopped_after=grace + STOP_MARGIN,
+            reserve=self.app_reserve,
+            restart_timeout=self.restart_timeout,
             closing=self._close_plan() if self.close else None,
         )
+
+    def _bent(self) -> Iterable[str]:
+        """What contradicts each other, and how it is made to fit."""
+        grace = self.grace_period or DEFAULT_GRACE
+        wished, plan = self._wished(), self.plan()
+        if self.app_reserve >= grace:
+            yield (
+                f"app_reserve {self.app_reserve:g}s leaves nothing of the grace period of {grace:g}s: "
+                f"{grace / 2:g}s is used"
+            )
+        if plan.settle < wished.settle:
+            yield (
+                f"settle {wished.settle:g}s leaves nothing of the {plan.window:g}s of a drain: {plan.settle:g}s is used"
+            )
+        if wished.closing is None or plan.closing is None:
+            return
+        if plan.closing.patience < wished.closing.patience:
+            yield (
+                f"patience {wished.closing.patience:g}s leaves no time for closing: {plan.closing.patience:g}s is used"
+            )
+        if plan.closing.straggler_time < wished.closing.straggler_time:
+            yield (
+                f"straggler_time {wished.closing.straggler_time:g}s leaves nothing of the "
+                f"{plan.window - plan.settle - plan.closing.patience:g}s for closing: "
+                f"{plan.closing.straggler_time:g}s is used"
+            )
+
+    def _vain(self) -> Iterable[str]:
+        """Settings that have no effect beside the others."""
+        if self.notify_url and "notify" not in self.close:
+            yield f"notify_url has no effect: {BY_NAME['close'].env} does not name notify"
+        if self.token and self.callers == "all":
+            yield "callers=all has no effect while a token is set: only who sends the token is trusted"
+        for name in ("serving_label", "readiness_gate"):
+            if getattr(self, name) and self.pod is None:
+                yield (
+                    f"{name} has no effect: the API is not used (kubernetes={self.kubernetes}; it needs POD_NAME, "
+                    "POD_NAMESPACE and POD_UID)"
+                )
 
     def _close_plan(self) -> ClosePlan:
         return ClosePlan(
@@ -115,10 +166,15 @@ class Config:
                 Rung(name, name == "notify", name == "notify" and self.notify_mode == "announce") for name in self.close
             ),
             patience=self.patience,
-            straggler_time=_straggler_time(self.straggler_time, self.close, self.escalate_after),
+            straggler_time=self._straggler_time(),
             escalate_after=self.escalate_after,
             rate=self.close_rate,
         )
+
+    def _straggler_time(self) -> float:
+        if self.straggler_time is not None:
+            return self.straggler_time
+        return len(self.close) * self.escalate_after + LAST_MOMENT
 
     def caller_policy(self, gateways: Iterable[str] = ()) -> CallerPolicy:
         """Who may drain, with the pod's default gateways."""
@@ -143,69 +199,10 @@ class Config:
 def some_settings(names: Iterable[str], environ: Mapping[str, str], flags: Mapping[str, str]) -> dict[str, Any]:
     """The values of just these settings, for a command that needs no others. Raises ConfigError."""
     mistakes: list[str] = []
-    values = dict(_values([BY_NAME[name] for name in names], environ, flags, mistakes, []))
+    values = dict(values_given([BY_NAME[name] for name in names], environ, flags, mistakes, []))
     if mistakes:
         raise ConfigError(mistakes)
     return values
-
-
-def _values(
-    settings: Iterable[Setting],
-    environ: Mapping[str, str],
-    flags: Mapping[str, str],
-    mistakes: list[str],
-    warnings: list[str],
-) -> Iterable[tuple[str, Any]]:
-    for setting in settings:
-        spelled, text = _given(setting, environ, flags)
-        if spelled == BY_NAME["port"].env and text is not None and text.startswith(("tcp://", "udp://")):
-            # The kubelet sets <SERVICE>_PORT for every Service of the namespace, also for one named "drainer".
-            warnings.append(f"{spelled} is the variable that Kubernetes makes for a Service of that name: not used")
-            text = None
-        if text is None:
-            text = setting.default
-        if text is None:
-            mistakes.append(f"{setting.env} is not set; allowed: {setting.kind.allowed}")
-            continue
-        try:
-            yield setting.name, setting.kind.parse(text)
-        except ValueError:
-            shown = "(not shown)" if setting.secret else repr(text)
-            mistakes.append(f"{spelled}={shown} cannot be used; allowed: {setting.kind.allowed}")
-
-
-def _given(setting: Setting, environ: Mapping[str, str], flags: Mapping[str, str]) -> tuple[str, str | None]:
-    """How the setting was spelled, and the text that was given for it."""
-    if flags.get(setting.name) is not None:
-        return setting.flag, flags[setting.name].strip()
-    return setting.env, environ.get(setting.env, "").strip() or None
-
-
-def _read_token(
-    environ: Mapping[str, str],
-    flags: Mapping[str, str],
-    read: Callable[[str], str],
-    values: dict[str, Any],
-    mistakes: list[str],
-) -> None:
-    spelled, path = _given(BY_NAME["token_file"], environ, flags)
-    if values.get("token"):
-        mistakes.append(f"{spelled}={path!r} cannot be used together with {BY_NAME['token'].env}; allowed: one of them")
-        return
-    try:
-        values["token"] = BY_NAME["token"].kind.parse(read(path or "").strip())
-    except OSError as error:
-        mistakes.append(f"{spelled}={path!r} cannot be read ({error.strerror}); allowed: the path of a readable file")
-    except ValueError:
-        mistakes.append(f"{spelled}={path!r} holds no usable token; allowed: {BY_NAME['token'].kind.allowed}")
-    else:
-        if not values["token"]:
-            mistakes.append(f"{spelled}={path!r} is empty; allowed: a file with a token in it")
-
-
-def _window(grace_period: float, app_reserve: float, timeout: float | None) -> float:
-    window = grace_period - app_reserve
-    return window if timeout is None else min(window, timeout)
 
 
 def _contradictions(values: Mapping[str, Any]) -> Iterable[str]:
@@ -235,53 +232,3 @@ def _contradictions(values: Mapping[str, Any]) -> Iterable[str]:
 def _is_loopback(host: str) -> bool:
     address = parse_address(host)
     return host.lower() == "localhost" or (address is not None and address.is_loopback)
-
-
-def _straggler_time(chosen: float | None, closers: Sequence[str], escalate_after: float) -> float:
-    return chosen if chosen is not None else len(closers) * escalate_after + LAST_MOMENT
-
-
-def _bend(values: dict[str, Any], warnings: list[str]) -> None:
-    """Make settings that contradict each other fit, and say how."""
-    grace, reserve = values["grace_period"], values["app_reserve"]
-    if reserve >= grace:
-        values["app_reserve"] = grace / 2
-        warnings.append(
-            f"app_reserve {reserve:g}s leaves nothing of the grace period of {grace:g}s: {grace / 2:g}s is used"
-        )
-    window = _window(grace, values["app_reserve"], values["timeout"])
-    settle = values["settle"]
-    if settle >= window:
-        values["settle"] = window / 2
-        warnings.append(f"settle {settle:g}s leaves nothing of the {window:g}s of a drain: {window / 2:g}s is used")
-    if values["close"]:
-        _bend_closing(values, window - values["settle"], warnings)
-    if values["token"] and values["callers"] == "all":
-        warnings.append("callers=all has no effect while a token is set: only who sends the token is trusted")
-
-
-def _bend_closing(values: dict[str, Any], room: float, warnings: list[str]) -> None:
-    """`room`: seconds from the end of the settle time to the deadline."""
-    if values["patience"] >= room:
-        warnings.append(f"patience {values['patience']:g}s leaves no time for closing: {room / 2:g}s is used")
-        values["patience"] = room / 2
-    room -= values["patience"]
-    straggler_time = _straggler_time(values["straggler_time"], values["close"], values["escalate_after"])
-    if straggler_time >= room:
-        values["straggler_time"] = room / 2
-        warnings.append(
-            f"straggler_time {straggler_time:g}s leaves nothing of the {room:g}s for closing: {room / 2:g}s is used"
-        )
-    if values["notify_url"] and "notify" not in values["close"]:
-        warnings.append(f"notify_url has no effect: {BY_NAME['close'].env} does not name notify")
-
-
-def _unknown(environ: Mapping[str, str]) -> Iterable[str]:
-    known = [setting.env for setting in SETTINGS]
-    for name in sorted(environ):
-        if not name.startswith(PREFIX) or name in known:
-            continue
-        if _SERVICE_LINK.search(name) or environ[name].startswith(("tcp://", "udp://")):
-            continue  # Made by Kubernetes for a Service named "drainer", or "drainer-..." something.
-        nearest = difflib.get_close_matches(name, known, n=1, cutoff=0)
-        yield f"{name} is not a setting and has no effect; the nearest is {nearest[0]}"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from drainer.attempt import Attempt
-from drainer.closing import ClosePlan, Closing
+from drainer.closing import Closing
+from drainer.deletion import Sighting
 from drainer.model import Census, Identity
 from drainer.phases import (
     RUNNING,
@@ -22,24 +23,7 @@ from drainer.phases import (
     Rung,
     Tally,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class DrainPlan:
-    """Lengths in seconds, and what counts as empty."""
-
-    window: float = 25.0
-    """From the beginning to the deadline: grace period less the app's reserve, or the timeout."""
-    settle: float = 5.0
-    flush: float = 2.0
-    max_remaining: int = 0
-    keep_outcome: float = 60.0
-    """How long a repeated hook is answered with the outcome that there is (the kubelet calls at least once)."""
-    stopped_after: float = 40.0
-    """How long after the kubelet's hook its app has been stopped for certain: the grace period and a margin."""
-    closing: ClosePlan | None = None
-    """None where nobody closes: then there is no phase CLOSING."""
-
+from drainer.plan import DrainPlan, Term
 
 ASKED = "somebody asked"
 RESTARTED = "the app was restarted"
@@ -61,8 +45,9 @@ class Drain:
         self.entered_at = float("-inf")
         self.outcome: Outcome | None = None
         """There is one if and only if the phase is DONE."""
-        self.began_at = 0.0
-        self.deadline_at = 0.0
+        self._term = Term(plan, 0.0)
+        self._fitted = plan
+        """The plan, made to fit the term."""
         self._flush_ends_at: float | None = None
         self._start: Census | None = None
         self._latest: Census | None = None
@@ -81,16 +66,25 @@ class Drain:
         if by_kubelet:
             self._stopped_at = now + self.plan.stopped_after
         if self.is_running() or (self.outcome and now - self.outcome.tally.at <= self.plan.keep_outcome):
+            self._set_term(self._term.called(now) if by_kubelet else self._term, now)
             return []
         self.outcome = None
-        self.began_at = now
-        self.deadline_at = now + self.plan.window
+        self._closing = None
+        term = Term(self.plan, now)
+        if self._term.sighting.deletion.is_certain:
+            term = term.learn(self._term.sighting, now)
+        self._set_term(term.called(now) if by_kubelet else term, now)
         self._start = self._listeners = None
         self._flush_ends_at = None
-        self._when_overtaken = self._closing = None
+        self._when_overtaken = None
         if not by_kubelet:
             self._stopped_at = None
         return [self._enter(Phase.SETTLING, now)]
+
+    def learn(self, sighting: Sighting, now: float) -> Sequence[Action]:
+        """Take in what the API says of the pod's deletion: it moves the deadline, and rules out a restart."""
+        self._set_term(self._term.learn(sighting, now), now)
+        return self.advance(now)
 
     def observe(self, census: Census, now: float) -> list[Announce]:
         """Take in what was counted. Only a confirmed census from after the last change of phase can end a drain.
@@ -105,7 +99,7 @@ class Drain:
             self._start = census
         if self._closing is not None:
             self._closing.observe(census, now)
-        if self._is_restarted(census):
+        if self._is_restarted(census) and not self._term.sighting.deletion.is_certain:
             return self.resume(now, RESTARTED)
         if self.is_done() and self._is_forgotten(census, now):
             return self.resume(now, FORGOTTEN)
@@ -137,7 +131,7 @@ class Drain:
         if self._closing is not None:
             return self._closing.advance(now)
         entered: list[Announce] = []
-        if self.phase is Phase.SETTLING and now >= self.began_at + self.plan.settle:
+        if self.phase is Phase.SETTLING and now >= self.began_at + self._fitted.settle:
             entered = [self._enter(Phase.DRAINING, now)]
         return [*entered, *self._close_if_due(now)]
 
@@ -151,7 +145,7 @@ class Drain:
 
     @property
     def pace(self) -> Pace | None:
-        """While CLOSING: how it goes about it, as planned at its beginning."""
+        """While CLOSING: how it goes about it, as planned when its deadline was last set."""
         return self._pace if self.phase is Phase.CLOSING else None
 
     def resume(self, now: float, reason: str = ASKED) -> list[Announce]:
@@ -181,7 +175,7 @@ class Drain:
             return None
         moments = [self.deadline_at]
         if self.phase is Phase.SETTLING:
-            moments.append(self.began_at + self.plan.settle)
+            moments.append(self.began_at + self._fitted.settle)
         if self._flush_ends_at is not None:
             moments.append(self._flush_ends_at)
         if self._closing is not None:
@@ -189,6 +183,16 @@ class Drain:
         elif self._may_close():
             moments.append(self._patience_ends_at())
         return min(moments)
+
+    @property
+    def began_at(self) -> float:
+        """When the running or the latest drain began."""
+        return self._term.began_at
+
+    @property
+    def deadline_at(self) -> float:
+        """When it ends at the latest."""
+        return self._term.ends_at
 
     def is_running(self) -> bool:
         """Whether there is a drain without an outcome."""
@@ -218,6 +222,13 @@ class Drain:
         """What the closers of a running drain have come to; None when nothing is being closed."""
         return self._closing.closings() if self._closing else None
 
+    def _set_term(self, term: Term, now: float) -> None:
+        """Until when, from now on; who is being closed is closed at the pace that this leaves."""
+        is_moved = term.ends_at != self._term.ends_at
+        self._term, self._fitted = term, term.fitted
+        if self._closing is not None and is_moved and self._fitted.closing is not None:
+            self._pace = self._closing.retime(self._fitted.closing, term.ends_at, now)
+
     def _is_restarted(self, census: Census) -> bool:
         """Whether all listening sockets of the beginning are gone and a new one listens.
 
@@ -230,8 +241,8 @@ class Drain:
         return bool(census.listeners)
 
     def _patience_ends_at(self) -> float:
-        patience = self.plan.closing.patience if self.plan.closing else 0.0
-        return self.began_at + self.plan.settle + patience
+        patience = self._fitted.closing.patience if self._fitted.closing else 0.0
+        return self.began_at + self._fitted.settle + patience
 
     def _may_close(self) -> bool:
         """Whether connections that stay will be closed in this drain, as far as one can see now."""
@@ -243,7 +254,7 @@ class Drain:
         return [rung for rung in rungs if rung.name not in self.unusable]
 
     def _close_if_due(self, now: float) -> list[Announce]:
-        plan = self.plan.closing
+        plan = self._fitted.closing
         if plan is None or now < self._patience_ends_at() or not self._may_close():
             return []
         self._closing = Closing(plan, self._rungs(), now, self.deadline_at, self._random)
@@ -251,7 +262,8 @@ class Drain:
         return [replace(self._enter(Phase.CLOSING, now), pace=self._pace)]
 
     def _is_forgotten(self, census: Census, now: float) -> bool:
-        return self._stopped_at is not None and now >= self._stopped_at and bool(census.listeners)
+        is_overdue = self._stopped_at is not None and now >= self._stopped_at
+        return is_overdue and bool(census.listeners) and not self._term.sighting.deletion.is_certain
 
     def _emptied(self, now: float) -> list[Announce]:
         """Nobody is left. Did they leave, or did the app take them with it after `overtake`?"""

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
 from drainer.attempt import Attempt
+from drainer.deletion import Sighting
 from drainer.drain import Drain
 from drainer.model import Census, Identity
 from drainer.phases import Action, Announce, Close
@@ -38,6 +39,10 @@ class Driver:
         """See Drain.observe; time acts first, so that a late census cannot outrun the deadline."""
         self.advance()
         self._carry_out(self.drain.observe(census, self._loop.time()))
+
+    def learn(self, sighting: Sighting) -> None:
+        """See Drain.learn."""
+        self._carry_out(self.drain.learn(sighting, self._loop.time()))
 
     def equip(self, unusable: frozenset[str]) -> None:
         """These closers cannot work: see Drain.unusable."""

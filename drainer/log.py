@@ -15,6 +15,7 @@ import threading
 import time
 from typing import Any, ClassVar
 
+from drainer.deletion import Deletion
 from drainer.phases import Announce, Phase
 from drainer.status import Status, outcome_as_json, pace_as_json
 
@@ -151,6 +152,15 @@ class LogObserver:
                 "close_rate is exceeded: it leaves no time to close all before the deadline", extra={"facts": facts}
             )
 
+    def sighted(self, status: Status) -> None:
+        """One line for what the API has said; that it is being asked is nothing to tell."""
+        sentence = _SIGHTINGS.get(status.deletion)
+        if sentence is not None:
+            facts: dict[str, Any] = {"deletion": status.deletion}
+            if status.drain is not None:
+                facts["deadline_in_seconds"] = round(status.drain.deadline_at - status.at, 3)
+            logger.info(sentence, extra={"facts": facts})
+
     def view_failed(self, path: str, error: Exception) -> None:
         """A bug of ours, with its traceback: once for each path and kind, since a scraper comes back."""
         if (path, type(error)) not in self._failures:
@@ -174,4 +184,10 @@ _SENTENCES = {
     "drained": "drained: all connections have left",
     "deadline": "the deadline has come with connections left",
     "resumed": "resumed: the pod lives on",
+}
+_SIGHTINGS = {
+    Deletion.UNKNOWN: "the API has not said in time whether the pod is being deleted",
+    Deletion.NONE: "the pod is not being deleted: its app is restarted, or the node ends it",
+    Deletion.REQUESTED: "the pod is being deleted",
+    Deletion.FORCED: "the pod was deleted by force: the drain ends in a moment",
 }

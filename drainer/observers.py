@@ -20,6 +20,10 @@ class Observer(Protocol):
         """The phase has changed."""
         ...
 
+    def sighted(self, status: Status) -> None:
+        """`status.deletion` has changed."""
+        ...
+
     def noted(self, note: str) -> None:
         """Something that explains what the agent does later."""
         ...
@@ -40,6 +44,10 @@ class Observers:
     def announced(self, announce: Announce, status: Status) -> None:
         """See Observer."""
         self._tell(lambda observer: observer.announced(announce, status))
+
+    def sighted(self, status: Status) -> None:
+        """See Observer."""
+        self._tell(lambda observer: observer.sighted(status))
 
     def noted(self, note: str) -> None:
         """See Observer."""

@@ -23,14 +23,18 @@ class Pacer:
         self, now: float, ends_at: float, latest_at: float, rate: float | None, random: Callable[[], float]
     ) -> None:
         """First tries until `ends_at`; at most `rate` per second, for which they may go on until `latest_at`."""
+        self._rate = rate
+        self._random = random
+        self._dice = random()
+        self.retime(now, ends_at, latest_at)
+
+    def retime(self, now: float, ends_at: float, latest_at: float) -> None:
+        """Other ends than before; the first slot of the new plan begins now."""
         self._began_at = self._taken_at = now
         self._taken = 0
         """How many were tried in the slot that began at `_began_at`."""
         self._ends_at = ends_at
         self._latest_at = max(ends_at, latest_at)
-        self._rate = rate
-        self._random = random
-        self._dice = random()
         self.extend(now)
 
     def extend(self, now: float) -> None:

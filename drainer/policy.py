@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from drainer.deletion import Deletion
 from drainer.phases import Phase
 
 
@@ -21,16 +22,21 @@ class Readiness(StrEnum):
     """When a drain takes the pod out of its Services."""
 
     AUTO = "auto"
-    """As `now`: without the API the agent cannot know that the pod is being deleted."""
+    """As `after` when the pod is known to be deleted: its endpoint is unready already, and to be unready too would only
+    take kube-proxy's fallback away, which sends to ready terminating pods where no other is left. Otherwise as `now`:
+    nobody else takes the pod out."""
     NOW = "now"
     AFTER = "after"
     NEVER = "never"
 
-    def is_ready(self, phase: Phase) -> bool:
-        """What /readyz says in `phase`."""
+    def is_ready(self, phase: Phase, deletion: Deletion = Deletion.UNKNOWN) -> bool:
+        """What /readyz says in `phase`; while the API is being asked, nothing is given up."""
         if phase is Phase.SERVING or self is Readiness.NEVER:
             return True
-        return self is Readiness.AFTER and phase is Phase.SETTLING
+        waits = self is Readiness.AFTER or (
+            self is Readiness.AUTO and (deletion.is_certain or deletion is Deletion.ASKED)
+        )
+        return waits and phase is Phase.SETTLING
 
 
 @dataclass(frozen=True, slots=True)

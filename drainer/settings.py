@@ -71,8 +71,9 @@ SETTINGS: tuple[Setting, ...] = (
             "native: an init container with restartPolicy Always, its SIGTERM comes after the app's end. "
             "plain: an ordinary container, its SIGTERM comes at once and begins a drain.",
             "Native sidecars are on since Kubernetes 1.29 and outlive the app by themselves."),
-    Setting("grace_period", POSITIVE, "30s", "The pod's terminationGracePeriodSeconds.",
-            "The default of Kubernetes."),
+    Setting("grace_period", AUTO, "auto", "The pod's terminationGracePeriodSeconds. auto: what the API says, and 30s "
+            "where it is not used.",
+            "30s is the default of Kubernetes; a pod that has another one must say so in either way."),
     Setting("app_reserve", DURATION, "5s", "What the app keeps of the grace period for its own SIGTERM.",
             "A hook that uses up the grace period leaves the app 2 s, whatever it needs."),
     Setting("timeout", OPTIONAL, "off", "The longest drain; shortens the time until the deadline, never prolongs it.",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from drainer.callers import Trust
+from drainer.deletion import Deletion
 from drainer.model import BLIND_TO, Census, CensusError, Histogram, Reason
 from drainer.phases import Closings, Outcome, Pace, Phase, Result, Tally
 
@@ -27,6 +28,10 @@ class Status:
 
     at: float
     phase: Phase
+    deletion: Deletion
+    """Whether the pod is being deleted, as the API says."""
+    api_requests: Mapping[str, Mapping[str, int]] | None
+    """What was asked of the API -> what came of it -> how often; None where it is not used."""
     ready: bool
     census: Census
     drain: DrainStatus | None
@@ -88,6 +93,14 @@ class Status:
             "closers": [
                 {"name": name, "usable": missing is None, "missing": missing} for name, missing in self.closers.items()
             ],
+            "kubernetes": {
+                "deletion": self.deletion,
+                "used": self.api_requests is not None,
+                "requests": {
+                    operation: {result: count for result, count in results.items() if count}
+                    for operation, results in (self.api_requests or {}).items()
+                },
+            },
             "drain": self._drain_as_json(wall),
             "last_outcome": outcome_as_json(self.last_outcome) if self.last_outcome else None,
         }

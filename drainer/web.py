@@ -25,9 +25,9 @@ from typing import Any, Protocol
 from aiohttp import web
 
 from drainer import __version__
-from drainer.agent import Answer
 from drainer.errors import StartError
 from drainer.gate import PATIENCE, Gate
+from drainer.held import Answer
 from drainer.phases import Phase
 from drainer.status import Status, outcome_as_json
 

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from drainer.agent import Answer
 from drainer.gate import PATIENCE
+from drainer.held import Answer
 from drainer.phases import Outcome, Phase, Result, Tally
 from drainer.status import Status
 from drainer.web import Render, Server, listen

@@ -11,8 +11,8 @@ from contextlib import ExitStack
 import psutil
 import pytest
 
-from drainer.agent import Answer
 from drainer.gate import MAX_REQUEST, Gate
+from drainer.held import Answer
 from tests.sockets.site import OUTCOME, Site, becomes, serving
 from tests.unit.fakes import now
 

@@ -8,8 +8,8 @@ import socket
 
 import pytest
 
-from drainer.agent import Answer
 from drainer.errors import StartError
+from drainer.held import Answer
 from drainer.phases import Phase
 from drainer.web import Server, listen
 from tests.sockets.loopback import Loopback, in_a_child, port_of

@@ -7,8 +7,8 @@ import errno
 
 import pytest
 
-from drainer.agent import Answer
 from drainer.gate import Gate
+from drainer.held import Answer
 from drainer.run import raise_descriptor_limit
 from tests.sockets.site import OUTCOME, becomes, serving
 from tests.unit.fakes import now

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 from drainer.attempt import Attempt, Verdict
 from drainer.closing import ClosePlan
-from drainer.drain import Drain, DrainPlan
+from drainer.drain import Drain
 from drainer.model import Census, Identity
 from drainer.phases import Close, Phase, Rung
+from drainer.plan import DrainPlan
 from tests.unit.census import census
 
 SENT, BUSY, FAILED = Attempt(Verdict.SENT), Attempt(Verdict.BUSY), Attempt(Verdict.FAILED, "500")

@@ -8,14 +8,16 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from drainer.agent import Agent, Answer
+from drainer.agent import Agent
 from drainer.callers import CallerPolicy, Callers
 from drainer.counter import Counter, live_count
 from drainer.crew import Closer
-from drainer.drain import DrainPlan
+from drainer.deletion import Deletion
+from drainer.held import Answer
 from drainer.lookout import SocketWatch
 from drainer.model import Dump, Identity, TcpState
 from drainer.phases import Announce, Phase
+from drainer.plan import DrainPlan
 from drainer.policy import Policy
 from drainer.status import Status
 
@@ -185,10 +187,14 @@ class Listener:
         self.statuses: list[Status] = []
         self.warnings: list[str] = []
         self.notes: list[str] = []
+        self.sightings: list[tuple[float, Deletion]] = []
 
     def announced(self, announce: Announce, status: Status) -> None:
         self.announcements.append(announce)
         self.statuses.append(status)
+
+    def sighted(self, status: Status) -> None:
+        self.sightings.append((status.at, status.deletion))
 
     def noted(self, note: str) -> None:
         self.notes.append(note)
@@ -205,6 +211,9 @@ class BrokenObserver:
     """Raises whatever it is told."""
 
     def announced(self, announce: Announce, status: Status) -> None:
+        raise OSError("no space left on device")
+
+    def sighted(self, status: Status) -> None:
         raise OSError("no space left on device")
 
     def noted(self, note: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from drainer.callers import Trust
+from drainer.deletion import Deletion
 from drainer.model import Census, CensusError, Histogram, PortCount, Source
 from drainer.phases import Closings, Phase, Result
 from drainer.status import Status
@@ -22,6 +23,8 @@ def make_status(**changes: object) -> Status:
     values: dict[str, object] = {
         "at": 0.0,
         "phase": Phase.SERVING,
+        "deletion": Deletion.UNKNOWN,
+        "api_requests": None,
         "ready": True,
         "census": make_census(),
         "drain": None,

@@ -7,10 +7,10 @@ import asyncio
 import pytest
 
 from drainer.callers import CallerPolicy, Trust
-from drainer.drain import DrainPlan
 from drainer.errors import RefusedError, SocketTableError
 from drainer.model import TcpState
 from drainer.phases import Phase, Result
+from drainer.plan import DrainPlan
 from drainer.policy import Policy, Readiness
 from tests.unit.fakes import NODE, STRANGER, FakeTable, after, now, serving_app, staged, until
 

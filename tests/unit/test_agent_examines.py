@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from drainer.drain import DrainPlan
 from drainer.phases import Phase, Result
+from drainer.plan import DrainPlan
 from tests.unit.closings import PLAN, RESET_ONLY
 from tests.unit.fake_closers import FakeCloser, outcome_of, working
 from tests.unit.fakes import FakeTable, after, serving_app, staged, until

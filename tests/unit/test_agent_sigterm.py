@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from drainer.drain import DrainPlan
 from drainer.errors import SocketTableError
 from drainer.model import TcpState
 from drainer.phases import Phase, Result
+from drainer.plan import DrainPlan
 from drainer.policy import Container, Policy
 from tests.unit.fakes import LISTENER, STRANGER, FakeTable, Stage, after, serving_app, staged, until
 

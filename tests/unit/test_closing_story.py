@@ -12,9 +12,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from drainer.attempt import TRANSIENT, Attempt, Verdict
 from drainer.closing import ClosePlan
-from drainer.drain import Drain, DrainPlan
+from drainer.drain import Drain
 from drainer.model import Census, Identity, PortCount, Source
 from drainer.phases import Action, Announce, Close, Phase, Result, Rung
+from drainer.plan import DrainPlan
 from tests.unit.paces import PaceReference
 
 NAMES = ("notify", "websocket", "shutdown", "reset")

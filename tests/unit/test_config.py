@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from drainer.callers import CallerPolicy
 from drainer.config import Config, some_settings
-from drainer.drain import DrainPlan
 from drainer.errors import ConfigError
+from drainer.plan import DrainPlan
 from drainer.settings import SETTINGS
 
 TOKEN = "opensesame"
@@ -251,12 +251,12 @@ PLAUSIBLE = st.one_of(
 NAMES = st.sampled_from([setting.name for setting in SETTINGS])
 
 
-OPTIONAL_SETTINGS = {"timeout", "idle_after", "straggler_time", "close_rate"}
+OPTIONAL_SETTINGS = {"grace_period", "timeout", "idle_after", "straggler_time", "close_rate", "pod"}
 
 
 def is_usable(chosen: Config) -> bool:
     plan = chosen.plan()
-    assert 0 <= plan.settle < plan.window <= chosen.grace_period
+    assert 0 <= plan.settle < plan.window <= (chosen.grace_period or 30.0)
     assert chosen.settle > 0 or plan.settle == 0
     assert chosen.port not in chosen.app_ports
     assert all(getattr(chosen, field.name) is not None or field.name in OPTIONAL_SETTINGS for field in fields(chosen))

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from drainer.drain import Drain, DrainPlan
+from drainer.drain import Drain
 from drainer.phases import TRANSITIONS, Announce, Outcome, Phase, Result
+from drainer.plan import DrainPlan
 from tests.unit.census import census
 
 PLAN = DrainPlan(window=25.0, settle=5.0, flush=2.0, max_remaining=0, keep_outcome=60.0)
@@ -110,6 +111,8 @@ def test_the_deadline_ends_a_drain_whoever_is_left_and_whatever_flushes() -> Non
 def test_a_drain_without_any_census_ends_at_the_deadline_with_no_numbers() -> None:
     drain = Drain(DrainPlan(window=3.0, settle=5.0))
     drain.begin(10.0)
+    assert drain.wake_at() == 11.5, "a settle time that leaves nothing is half of the time that there is"
+    drain.advance(11.5)
     assert drain.wake_at() == 13.0
     assert result(drain.advance(13.0)) is Result.DEADLINE
     tally = drain.so_far(13.0)

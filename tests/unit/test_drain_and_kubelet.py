@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from drainer.drain import Drain, DrainPlan
+from drainer.drain import Drain
 from drainer.phases import Announce, Phase, Result, Tally
+from drainer.plan import DrainPlan
 from tests.unit.census import census
 
 PLAN = DrainPlan(window=25.0, settle=5.0, stopped_after=40.0)

@@ -8,8 +8,9 @@ import pytest
 
 from drainer.attempt import Attempt, Verdict
 from drainer.closing import ClosePlan
-from drainer.drain import Drain, DrainPlan
+from drainer.drain import Drain
 from drainer.phases import Announce, Close, Closings, Pace, Phase, Result, Rung
+from drainer.plan import DrainPlan
 from tests.unit.census import census
 from tests.unit.closings import BUSY, CLOSE_PLAN, LADDER, PLAN, SENT, at_its_time, closing, named
 

@@ -15,9 +15,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from drainer.drain import Drain, DrainPlan
+from drainer.drain import Drain
 from drainer.model import Census, PortCount, Reason, Source
 from drainer.phases import Outcome, Phase, Result, Tally
+from drainer.plan import DrainPlan
 
 ALLOWED = {
     "serving": {"settling"},

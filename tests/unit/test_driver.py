@@ -6,10 +6,11 @@ import asyncio
 
 import pytest
 
-from drainer.drain import Drain, DrainPlan
+from drainer.drain import Drain
 from drainer.driver import Driver
 from drainer.model import PortCount, Reason
 from drainer.phases import Announce, Phase, Result
+from drainer.plan import DrainPlan
 from tests.unit.fakes import PORT, now, until
 from tests.unit.statuses import make_census
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from drainer.counter import HALF_CLOSED_AFTER
-from drainer.drain import DrainPlan
 from drainer.lookout import Pace
 from drainer.model import Reason, TcpState
 from drainer.phases import Result
+from drainer.plan import DrainPlan
 from tests.unit.fakes import FakeTable, after, serving_app, staged, until
 from tests.unit.lookouts import looking
 

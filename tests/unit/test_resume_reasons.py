@@ -6,9 +6,10 @@ import logging
 
 import pytest
 
-from drainer.drain import ASKED, FORGOTTEN, RESTARTED, Drain, DrainPlan
+from drainer.drain import ASKED, FORGOTTEN, RESTARTED, Drain
 from drainer.log import LogObserver
 from drainer.phases import Announce, Phase
+from drainer.plan import DrainPlan
 from tests.unit.census import census
 from tests.unit.statuses import make_status
 

@@ -131,7 +131,7 @@ def test_the_defaults_are_those_that_the_documents_promise() -> None:
     assert defaults == {
         "port": 9808,
         "container": "native",
-        "grace_period": 30.0,
+        "grace_period": None,
         "app_reserve": 5.0,
         "timeout": None,
         "settle": 5.0,

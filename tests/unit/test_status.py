@@ -7,6 +7,7 @@ import pytest
 
 from drainer.attempt import Verdict
 from drainer.callers import Trust
+from drainer.deletion import Deletion
 from drainer.model import Census, CensusError, Histogram, PortCount, Reason, Source, TcpState
 from drainer.phases import Closings, Outcome, Pace, Phase, Result, Tally
 from drainer.status import DrainStatus, Status, outcome_as_json
@@ -17,6 +18,8 @@ OUTCOME = Outcome(Result.DEADLINE, TALLY)
 SERVING = Status(
     at=100.0,
     phase=Phase.SERVING,
+    deletion=Deletion.UNKNOWN,
+    api_requests=None,
     ready=True,
     census=Census(
         taken_at=98.7655,
@@ -155,6 +158,14 @@ def test_the_pace_is_shown_while_closing() -> None:
     shown = replace(SERVING, phase=Phase.CLOSING, drain=drain).as_json(wall=1e9)["drain"]
     assert shown["pace"] == {
         "connections": 100, "closing_seconds": 12.346, "rate_per_second": 8.1, "close_rate_kept": False
+    }  # fmt: skip
+
+
+def test_what_the_api_was_asked_is_shown_and_that_it_is_not_used() -> None:
+    assert SERVING.as_json(wall=1e9)["kubernetes"] == {"deletion": "unknown", "used": False, "requests": {}}
+    asked = replace(SERVING, deletion=Deletion.REQUESTED, api_requests={"get": {"ok": 2, "forbidden": 0}, "patch": {}})
+    assert asked.as_json(wall=1e9)["kubernetes"] == {
+        "deletion": "requested", "used": True, "requests": {"get": {"ok": 2}, "patch": {}}
     }  # fmt: skip
 
 
