@@ -16,7 +16,7 @@ from drainer.driver import Driver
 from drainer.held import Answer, Held
 from drainer.lookout import Lookout, Pace, SocketTable
 from drainer.model import Census, Histogram, Identity
-from drainer.observers import Observer, Observers
+from drainer.observers import Observer, Observers, word
 from drainer.phases import Announce, Closings, Outcome, Phase, Result
 from drainer.plan import DrainPlan
 from drainer.policy import Container, Policy
@@ -58,7 +58,7 @@ class Agent:
             interval=policy.interval,
             max_remaining=plan.max_remaining,
             on_census=self._counted,
-            on_error=self._miscounted,
+            on_error=lambda error: self._observers.troubled(f"counting is impaired: {word(error)}"),
         )
         self._pod: PodWatch = NoPodWatch()
         self._sighting = Sighting()
@@ -67,8 +67,6 @@ class Agent:
         self._exit_at: float | None = None
         self._exit = asyncio.Event()
         self._last_outcome: Outcome | None = None
-        self._examination: asyncio.Task[None] | None = None
-        self._examinations_due = 0
         self._listeners: frozenset[Identity] = frozenset()
         self._drains = dict.fromkeys(Result, 0)
         self._drain_seconds = Histogram(DRAIN_SECONDS_BOUNDS)
@@ -84,10 +82,10 @@ class Agent:
         finally:
             self._exit.set()
             self._crew.stop()
-            for task in filter(None, (counting, self._examination)):
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+            counting.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await counting
+            await self._crew.leave()
             self._lookout.close()
             self._pod.follow(None)
             self._driver.stop()
@@ -241,14 +239,7 @@ class Agent:
 
     def _examine(self) -> None:
         """Find out which closers can work here: when there is an app to try it on, another app, or a drain."""
-        self._examinations_due += 1
-        if self._crew.missing and (self._examination is None or self._examination.done()):
-            self._examination = self._loop.create_task(self._examine_closers(), name="examine closers")
-
-    async def _examine_closers(self) -> None:
-        while self._examinations_due:
-            self._examinations_due = 0
-            await self._crew.examine(lambda: self._driver.equip(self._crew.unusable))
+        self._crew.examine_soon(lambda: self._driver.equip(self._crew.unusable))
 
     def _set_pace(self) -> None:
         if self._exit.is_set():
@@ -297,6 +288,3 @@ class Agent:
         self._driver.advance()
         self._held.dismiss_strangers()
         self._exit.set()
-
-    def _miscounted(self, error: Exception) -> None:
-        self._observers.troubled(f"counting is impaired: {str(error) or type(error).__name__}")

@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 from drainer.addresses import parse_address
 from drainer.callers import CallerPolicy
 from drainer.closing import LAST_MOMENT, ClosePlan
+from drainer.deletion import Pod
 from drainer.errors import ConfigError
-from drainer.given import Pod, own_pod, read_token, unknown, values_given
+from drainer.given import own_pod, read_token, unknown, values_given
 from drainer.phases import Rung
 from drainer.plan import DrainPlan, usable
 from drainer.settings import BY_NAME, SETTINGS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
@@ -85,6 +86,8 @@ class Crew:
         self._told: set[tuple[str, Attempt]] = set()
         self._inbox: dict[str, Close] = {}
         self._at_work: dict[str, asyncio.Task[None]] = {}
+        self._examination: asyncio.Task[None] | None = None
+        self._examination_is_due = False
         self.missing: dict[str, str | None] = dict.fromkeys(closers, "not tried yet")
         """Closer -> what it lacks; None if it can work."""
 
@@ -102,6 +105,26 @@ class Crew:
                 else:
                     self._observers.warned(f"closer {name} is off: {missing}")
             on_answer()
+
+    def examine_soon(self, on_answer: Callable[[], None]) -> None:
+        """The same without waiting; who asks while it runs has it run once more."""
+        self._examination_is_due = True
+        if self.missing and (self._examination is None or self._examination.done()):
+            self._examination = asyncio.get_running_loop().create_task(
+                self._examine_while_due(on_answer), name="examine closers"
+            )
+
+    async def _examine_while_due(self, on_answer: Callable[[], None]) -> None:
+        while self._examination_is_due:
+            self._examination_is_due = False
+            await self.examine(on_answer)
+
+    async def leave(self) -> None:
+        """The agent goes: nobody is examined any more."""
+        if self._examination is not None:
+            self._examination.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._examination
 
     @property
     def unusable(self) -> frozenset[str]:

@@ -8,6 +8,17 @@ from enum import StrEnum
 from typing import Protocol
 
 
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """The own pod, and where the API is that knows it."""
+
+    name: str
+    namespace: str
+    uid: str
+    server: tuple[str, int]
+    """(host, port)."""
+
+
 class Deletion(StrEnum):
     """Whether the pod is being deleted, as far as the agent knows."""
 

@@ -5,24 +5,13 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from drainer.deletion import Pod
 from drainer.settings import BY_NAME, PREFIX, SETTINGS, Setting
 
 _SERVICE_LINK = re.compile(r"_(SERVICE_(HOST|PORT)|PORT_\d+_(TCP|UDP|SCTP))(_|$)")
 """Variables that the kubelet makes for each Service of the namespace (pkg/kubelet/envvars/envvars.go)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pod:
-    """The own pod, and where the API is that knows it."""
-
-    name: str
-    namespace: str
-    uid: str
-    server: tuple[str, int]
-    """(host, port)."""
 
 
 def values_given(

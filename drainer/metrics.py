@@ -13,6 +13,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from drainer import __version__
 from drainer.attempt import Verdict
 from drainer.callers import Trust
+from drainer.deletion import Deletion
 from drainer.model import CensusError, Histogram, PortCount, Reason, Source
 from drainer.phases import Phase, Result
 from drainer.status import Status
@@ -32,6 +33,7 @@ class _Scrape:
         yield from _drain(self._status, self._wall)
         yield from _closing(self._status)
         yield from _counting(self._status, self._wall)
+        yield from _kubernetes(self._status)
         yield _labelled(
             GaugeMetricFamily("drainer_build_info", "The version that runs.", labels=["version", "python"]),
             [((__version__, platform.python_version()), 1)],
@@ -149,6 +151,23 @@ def _counting(status: Status, wall: float) -> Iterator[Metric]:
     yield _labelled(
         GaugeMetricFamily("drainer_socket_source", "1 for the source of the socket table in use.", labels=["source"]),
         [((source,), float(source is status.census.source)) for source in Source],
+    )
+
+
+def _kubernetes(status: Status) -> Iterator[Metric]:
+    yield _labelled(
+        GaugeMetricFamily("drainer_pod_deletion", "1 for what the API says of the pod.", labels=["deletion"]),
+        [((deletion,), float(deletion is status.deletion)) for deletion in Deletion],
+    )
+    yield _labelled(
+        CounterMetricFamily(
+            "drainer_kubernetes_requests", "Requests to the API, where it is used.", labels=["operation", "result"]
+        ),
+        [
+            ((operation, result), count)
+            for operation, results in (status.api_requests or {}).items()
+            for result, count in results.items()
+        ],
     )
 
 

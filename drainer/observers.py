@@ -13,6 +13,11 @@ TELL_AGAIN_AFTER = 60.0
 """Seconds until the same trouble is told again."""
 
 
+def word(error: Exception) -> str:
+    """What an error says, or at least what it is."""
+    return str(error) or type(error).__name__
+
+
 class Observer(Protocol):
     """Is told what happens. Whatever it raises is counted nowhere and changes nothing."""
 

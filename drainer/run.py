@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import resource
 import signal
 import socket
@@ -18,12 +19,15 @@ from drainer.callers import Callers
 from drainer.config import Config
 from drainer.crew import BlockingCloser, Closer, InThread
 from drainer.log import LogObserver, logger, set_up
+from drainer.observers import Observer
 from drainer.policy import Container, Policy, Readiness
 from drainer.sockets.table import CensusThread, SocketTable
+from drainer.termination import TerminationMessage
 from drainer.web import Server, listen
 from drainer.worker import Worker
 
 if TYPE_CHECKING:
+    from drainer.kube.api import Api
     from drainer.sockets.roster import Roster
 
 MAX_CONNECTIONS = 4096
@@ -55,6 +59,8 @@ async def _serve(config: Config, early: list[int], listener: socket.socket, at_h
     table = SocketTable(config.app_ports, config.ignore_peers, config.idle_after, loop.time)
     callers = Callers(config.caller_policy(default_gateways()))
     observer = LogObserver()
+    api = kubernetes(config, observer)
+    observers: list[Observer] = [observer, TerminationMessage()]
     agent = Agent(
         CensusThread(table),
         ports=config.app_ports,
@@ -67,7 +73,7 @@ async def _serve(config: Config, early: list[int], listener: socket.socket, at_h
             min_age=config.min_age,
         ),
         closers=at_hand,
-        observers=[observer],
+        observers=[*observers, api.reporter] if api else observers,
     )
     limit = min(raise_descriptor_limit() - DESCRIPTOR_RESERVE, MAX_CONNECTIONS)
     server = Server(agent, metrics.render, observer.view_failed, connection_limit=limit)
@@ -88,6 +94,9 @@ async def _serve(config: Config, early: list[int], listener: socket.socket, at_h
     for catchable in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(catchable, terminate, catchable)
     await server.start(listener)
+    if api:
+        agent.ask(api.watch)
+        api.start(agent.status, lambda grace: agent.adopt(config.plan(grace)))
     facts = {
         "version": __version__,
         "listening": listener.getsockname()[:2],
@@ -99,7 +108,24 @@ async def _serve(config: Config, early: list[int], listener: socket.socket, at_h
         terminate(number)
     await stopping
     await server.stop()
+    if api:
+        await api.leave()
     logger.info("gone")
+
+
+def kubernetes(config: Config, observer: LogObserver) -> Api | None:
+    """What talks to the API about the own pod; None where nobody asked for it, or nothing opens it."""
+    if config.pod is None:
+        return None
+    folder = Path(config.service_account)
+    if config.kubernetes == "auto" and not (folder / "token").is_file():
+        observer.noted(f"the API is not used: no service account is mounted at {folder}")
+        return None
+    from drainer.kube.api import Api  # noqa: PLC0415 - an agent without the API should not carry it
+    from drainer.kube.reporter import Wishes  # noqa: PLC0415
+
+    wishes = Wishes(config.serving_label, config.readiness_gate, config.condition, config.events)
+    return Api(config.pod, folder, wishes, Readiness(config.readiness), observer.warned, random.random)
 
 
 def closers(config: Config, held: contextlib.AsyncExitStack) -> dict[str, Closer]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import socket
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -19,13 +18,13 @@ from aiohttp import (
     DummyCookieJar,
     TCPConnector,
 )
-from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.abc import AbstractResolver
 
 from drainer import __version__
 from drainer.attempt import Attempt, Verdict
 from drainer.model import Identity
 from drainer.phases import Close
-from drainer.worker import Worker
+from drainer.resolver import Resolver
 
 BUDGET = 1.5
 """Seconds that one order may take with all its tries: less than the 2 s after which the next closer has its turn."""
@@ -52,7 +51,7 @@ class NotifyCloser:
         self._url = url
         self._batch = mode == "batch"
         self._words = {"code": code, "reason": reason}
-        self._resolver = _Resolver()
+        self._resolver = Resolver()
         self._talk: _Talk | None = None
         self._farewells: set[asyncio.Task[None]] = set()
 
@@ -141,40 +140,6 @@ class _Talk:
     async def hang_up(self) -> None:
         """Close the connection, whatever is being said."""
         await self._session.close()
-
-
-class _Resolver(AbstractResolver):
-    """The addresses of a name, asked for in a daemon thread.
-
-    aiohttp's own one uses the loop's executor, and a process cannot exit while a name server keeps that waiting.
-    """
-
-    def __init__(self) -> None:
-        self._worker: Worker | None = None
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        """See AbstractResolver."""
-        if self._worker is None:
-            self._worker = Worker("resolve")
-        # As bytes: Python would encode a text once more, and raise something else for a name that is too long.
-        name = host.encode()
-        found = await self._worker.run(lambda: socket.getaddrinfo(name, port, family, socket.SOCK_STREAM))
-        return [
-            ResolveResult(
-                hostname=host,
-                host=str(address[0]),
-                port=port,
-                family=its_family,
-                proto=proto,
-                flags=socket.AI_NUMERICHOST,
-            )
-            for its_family, _, proto, _, address in found
-        ]
-
-    async def close(self) -> None:
-        """See AbstractResolver. The thread waits for work until the process ends."""
 
 
 def numbers(order: Close, spent: float) -> dict[str, Any]:

@@ -111,10 +111,12 @@ class Agent(Child):
         stderr: int | None = None,
         inside: Callable[[], AbstractContextManager[None]] = nullcontext,
         measured: bool = True,
+        variables: Mapping[str, str] | None = None,
         **settings: str,
     ) -> None:
         """`prefix` goes before the command; `pid_1` makes it the first process of a namespace, as in a container.
 
+        `variables` are more of the environment.
         `inside` is entered to call it; coverage, which is slow, is for those that are `measured`.
         """
         self._reserved = Reserved()
@@ -131,7 +133,7 @@ class Agent(Child):
             "interval": "100ms",
             **settings,
         }
-        env = {f"DRAINER_{name.upper()}": value for name, value in chosen.items()}
+        env = {f"DRAINER_{name.upper()}": value for name, value in chosen.items()} | dict(variables or {})
         if not measured:
             env |= {name: "" for name in os.environ if name.startswith("COVERAGE_")}
         self._is_pid_1 = pid_1

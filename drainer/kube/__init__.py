@@ -1,0 +1,1 @@
+"""The few calls to the Kubernetes API: optional, may fail, never on the drain's path."""

@@ -1,0 +1,28 @@
+"""How long to wait after a failure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from drainer.kube.words import FORBIDDEN_FOR, ApiError, ApiResult
+
+FIRST, LONGEST = 0.5, 60.0
+
+
+class Backoff:
+    """Twice as long after each failure, with jitter, up to a minute."""
+
+    def __init__(self, random: Callable[[], float]) -> None:
+        self._random = random
+        self._next = FIRST
+
+    def reset(self) -> None:
+        """It works again."""
+        self._next = FIRST
+
+    def after(self, error: ApiError) -> float:
+        """Seconds."""
+        seconds, self._next = self._next, min(2 * self._next, LONGEST)
+        if error.result is ApiResult.FORBIDDEN:
+            seconds = FORBIDDEN_FOR
+        return max(seconds * (0.75 + self._random() / 2), min(error.retry_after, LONGEST))
