@@ -125,7 +125,7 @@ def kubernetes(config: Config, observer: LogObserver) -> Api | None:
     from drainer.kube.reporter import Wishes  # noqa: PLC0415
 
     wishes = Wishes(config.serving_label, config.readiness_gate, config.condition, config.events)
-    return Api(config.pod, folder, wishes, Readiness(config.readiness), observer.warned, random.random)
+    return Api(config.pod, folder, wishes, Readiness(config.readiness), observer.noted, observer.warned, random.random)
 
 
 def closers(config: Config, held: contextlib.AsyncExitStack) -> dict[str, Closer]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from drainer.deletion import Deletion
 from drainer.phases import Announce, Outcome, Phase, Result
 from drainer.status import Status
 
@@ -35,7 +36,9 @@ def tell(announce: Announce, status: Status) -> Story | None:
     if announce.phase is Phase.SETTLING and status.drain is not None:
         seconds = status.drain.deadline_at - announce.at
         return Story(
-            "DrainStarted", f"The drain has begun with {_connections(status.census.live)}, for {seconds:.1f} s at most."
+            "DrainStarted",
+            f"The drain has begun with {_connections(status.census.live)}, for {seconds:.1f} s at most"
+            f"{_WHY.get(status.deletion, '')}.",
         )
     if announce.phase is Phase.SERVING:
         return Story("DrainResumed", f"Serving again: {announce.reason or 'the pod lives on'}."[:MAX_MESSAGE])
@@ -51,13 +54,23 @@ def tell(announce: Announce, status: Status) -> Story | None:
     )
 
 
+_WHY = {
+    Deletion.NONE: ": the pod is not being deleted, its app is restarted or the node ends it",
+    Deletion.REQUESTED: ": the pod is being deleted",
+}
+
+
 def _connections(count: int) -> str:
     return f"{count} connection" if count == 1 else f"{count} connections"
 
 
 def _gone(outcome: Outcome) -> str:
     tally = outcome.tally
-    left = f"{_connections(tally.left)} left by {'itself' if tally.left == 1 else 'themselves'}"
+    left = (
+        f"{_connections(tally.left)} left by {'itself' if tally.left == 1 else 'themselves'}"
+        if tally.left
+        else "nobody left"
+    )
     if not tally.closings or not tally.closed:
         return left
     by = ", ".join(f"{count} by {closer}" for closer, count in tally.closings.ended.items() if count)

@@ -29,11 +29,13 @@ class Api:
         folder: Path,
         wishes: Wishes,
         readiness: Readiness,
+        on_note: Callable[[str], None],
         on_trouble: Callable[[str], None],
         random: Callable[[], float],
     ) -> None:
         """`folder` has the service account; `on_trouble` is told what does not work, a sentence each."""
         self._pod = pod
+        self._on_note = on_note
         self._on_trouble = on_trouble
         client = Client(Access(pod.server, folder), pod, on_trouble)
         self.watch = PodWatch(client, pod.uid, random)
@@ -52,6 +54,7 @@ class Api:
         grace = bodies.grace(pod)
         if grace is not None:
             on_grace(grace)
+            self._on_note(f"the API knows this pod; its terminationGracePeriodSeconds is {grace:g}")
         self.reporter.begin(pod, status())
         await self.reporter.run()
 

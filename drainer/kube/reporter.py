@@ -60,6 +60,8 @@ class Reporter:
         self._wanted = State()
         self._story = SERVING
         self._status: Status | None = None
+        self._begun: Announce | None = None
+        """The beginning of a drain that is yet to be told."""
         self._is_due = asyncio.Event()
         self._events: collections.deque[Story] = collections.deque(maxlen=MAX_EVENTS)
         self._has_events = asyncio.Event()
@@ -83,17 +85,32 @@ class Reporter:
     def announced(self, announce: Announce, status: Status) -> None:
         """See Observer."""
         self._status = status
+        self._tell_begun(status)
+        if status.deletion is Deletion.ASKED:
+            self._begun = announce
+        else:
+            self._tell(announce, status)
+        self._decide()
+
+    def _tell_begun(self, status: Status) -> None:
+        """What the beginning of a drain means is known when the API has answered."""
+        if self._begun is not None:
+            self._tell(self._begun, status)
+            self._begun = None
+
+    def _tell(self, announce: Announce, status: Status) -> None:
         story = tell(announce, status)
         if story is not None:
             self._story = story
             if self._wishes.events and not self._is_over:
                 self._events.append(story)
                 self._has_events.set()
-        self._decide()
 
     def sighted(self, status: Status) -> None:
         """See Observer."""
         self._status = status
+        if status.deletion is not Deletion.ASKED:
+            self._tell_begun(status)
         if status.deletion is Deletion.FORCED:
             self._is_over = True
             self._wanted = self._written
