@@ -66,12 +66,9 @@ def _connections(count: int) -> str:
 
 def _gone(outcome: Outcome) -> str:
     tally = outcome.tally
-    left = (
-        f"{_connections(tally.left)} left by {'itself' if tally.left == 1 else 'themselves'}"
-        if tally.left
-        else "nobody left"
-    )
+    if not tally.left:
+        return "nobody has left"
     if not tally.closings or not tally.closed:
-        return left
+        return f"{_connections(tally.left)} left by {'itself' if tally.left == 1 else 'themselves'}"
     by = ", ".join(f"{count} by {closer}" for closer, count in tally.closings.ended.items() if count)
     return f"{_connections(tally.left)} gone, {tally.closed} of them closed ({by})"

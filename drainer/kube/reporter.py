@@ -60,7 +60,7 @@ class Reporter:
         self._wanted = State()
         self._story = SERVING
         self._status: Status | None = None
-        self._begun: Announce | None = None
+        self._begun: tuple[Announce, Status] | None = None
         """The beginning of a drain that is yet to be told."""
         self._is_due = asyncio.Event()
         self._events: collections.deque[Story] = collections.deque(maxlen=MAX_EVENTS)
@@ -87,7 +87,7 @@ class Reporter:
         self._status = status
         self._tell_begun(status)
         if status.deletion is Deletion.ASKED:
-            self._begun = announce
+            self._begun = announce, status
         else:
             self._tell(announce, status)
         self._decide()
@@ -95,8 +95,9 @@ class Reporter:
     def _tell_begun(self, status: Status) -> None:
         """What the beginning of a drain means is known when the API has answered."""
         if self._begun is not None:
-            self._tell(self._begun, status)
+            announce, at_first = self._begun
             self._begun = None
+            self._tell(announce, status if status.drain is not None else at_first)
 
     def _tell(self, announce: Announce, status: Status) -> None:
         story = tell(announce, status)
