@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -91,11 +91,17 @@ def resident_mib(pid: int) -> float:
 
 
 @contextlib.contextmanager
-def agent(app_port: int, *flags: str, before: Sequence[str] = ()) -> Iterator[Agent]:
-    """Yields the agent when it listens. `before` are arguments of the interpreter that come before `-m drainer`."""
+def agent(
+    app_port: int, *flags: str, before: Sequence[str] = (), variables: Mapping[str, str] | None = None
+) -> Iterator[Agent]:
+    """Yields the agent when it listens. `before` are arguments of the interpreter that come before `-m drainer`,
+    `variables` more of the environment.
+    """
     port = free_port()
     command = [sys.executable, *before, "-m", "drainer", "run", "--app-ports", str(app_port), "--port", str(port)]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("DRAINER_")}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("DRAINER_")} | dict(
+        variables or {}
+    )
     began = time.perf_counter()
     with subprocess.Popen(
         [*command, "--host", "127.0.0.1", *flags], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment
