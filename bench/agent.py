@@ -94,14 +94,14 @@ def resident_mib(pid: int) -> float:
 def agent(
     app_port: int, *flags: str, before: Sequence[str] = (), variables: Mapping[str, str] | None = None
 ) -> Iterator[Agent]:
-    """Yields the agent when it listens. `before` are arguments of the interpreter that come before `-m drainer`,
-    `variables` more of the environment.
+    """Yields the agent when it listens.
+
+    `before` are arguments of the interpreter that come before `-m drainer`, `variables` more of the environment.
     """
     port = free_port()
     command = [sys.executable, *before, "-m", "drainer", "run", "--app-ports", str(app_port), "--port", str(port)]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("DRAINER_")} | dict(
-        variables or {}
-    )
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("DRAINER_")}
+    environment = {**inherited, **(variables or {})}
     began = time.perf_counter()
     with subprocess.Popen(
         [*command, "--host", "127.0.0.1", *flags], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment
