@@ -16,6 +16,7 @@ from drainer.cli import Exit
 from drainer.deletion import Deletion
 from drainer.drain import Drain
 from drainer.kinds import CLOSERS
+from drainer.kube.words import ApiResult, Operation
 from drainer.lookout import SECONDS_BOUNDS
 from drainer.metrics import render
 from drainer.model import CensusError, Histogram, Reason
@@ -70,6 +71,9 @@ def words() -> str:
         ("What came of a try to end a connection", Verdict),
         ("Trust of a caller", Trust),
         ("Census errors", CensusError),
+        ("What the API says of the pod", Deletion),
+        ("What is asked of the API", Operation),
+        ("What came of it", ApiResult),
     ):
         meanings = _docstrings(words.__module__, words.__name__)
         parts += [f"**{title}**", "", *(f"- `{word.value}`: {meanings.get(word.name, '')}" for word in words), ""]
@@ -106,7 +110,7 @@ def _empty_status() -> Status:
         at=0.0,
         phase=drain.phase,
         deletion=Deletion.UNKNOWN,
-        api_requests=None,
+        api_requests={"": {"": 0}},
         ready=True,
         census=Tracker([8080]).census(0.0),
         drain=None,
