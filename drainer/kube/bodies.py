@@ -15,6 +15,8 @@ MAX_LINE = 4 << 20
 MAX_NAME = 253
 """Characters of an object's name (apimachinery/pkg/util/validation)."""
 REPORTER = "drainer"
+SHORTEST_GRACE = 1.0
+"""Seconds that the kubelet makes of a grace period of 0 (pkg/kubelet/pod_workers.go)."""
 
 
 def sighting(pod: Mapping[str, Any], uid: str) -> Sighting | None:
@@ -24,7 +26,7 @@ def sighting(pod: Mapping[str, Any], uid: str) -> Sighting | None:
         return None
     if not metadata.get("deletionTimestamp"):
         return Sighting(Deletion.NONE)
-    return Sighting(Deletion.REQUESTED, _number(metadata.get("deletionGracePeriodSeconds")))
+    return Sighting(Deletion.REQUESTED, _grace(metadata.get("deletionGracePeriodSeconds")))
 
 
 def version(pod: Mapping[str, Any]) -> str:
@@ -34,7 +36,7 @@ def version(pod: Mapping[str, Any]) -> str:
 
 def grace(pod: Mapping[str, Any]) -> float | None:
     """The pod's terminationGracePeriodSeconds."""
-    return _number(_mapping(pod.get("spec")).get("terminationGracePeriodSeconds"))
+    return _grace(_mapping(pod.get("spec")).get("terminationGracePeriodSeconds"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,7 @@ def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _number(value: Any) -> float | None:
+def _grace(value: Any) -> float | None:
+    """Seconds of a grace period, an int64 of the API; None if it is none."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number and value >= 0 else None
+    return max(float(value), SHORTEST_GRACE) if is_number and 0 <= value < 1 << 63 else None
