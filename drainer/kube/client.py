@@ -83,7 +83,7 @@ class Client:
                     if not isinstance(kind, str) or not isinstance(changed, Mapping):
                         raise ApiError(ApiResult.ODD, "a watch event without type or object")
                     if kind == "ERROR":
-                        raise ApiError(result_of(int(changed.get("code") or 0)), str(changed.get("message", "")))
+                        raise _told(changed)
                     yield kind, changed
 
     async def patch(self, body: Mapping[str, Any]) -> None:
@@ -151,11 +151,10 @@ class Client:
         return bytes(data)
 
     async def _reason(self, response: ClientResponse) -> str:
-        """What the API says of a failure: the message of its Status."""
-        data = await self._read(response)
+        """What the API says of a failure, the message of its Status; the status alone decides what the failure is."""
         try:
-            return str(_object(data).get("message", ""))[:200]
-        except ValueError:
+            return _message(_object(await self._read(response)))
+        except (ClientError, OSError, ValueError):
             return ""
 
     def _count(self, operation: Operation, result: ApiResult) -> None:
@@ -183,9 +182,22 @@ def _socket(address: AddrInfoType) -> socket.socket:
     return made
 
 
+def _told(status: Mapping[str, Any]) -> ApiError:
+    """The failure that a watch ends with, as a Status."""
+    code = status.get("code")
+    return ApiError(result_of(code) if isinstance(code, int) else ApiResult.ODD, _message(status))
+
+
+def _message(status: Mapping[str, Any]) -> str:
+    return str(status.get("message", ""))[:200]
+
+
 def _object(data: bytes) -> Mapping[str, Any]:
     """A JSON object. Raises ValueError."""
-    value = json.loads(data)
+    try:
+        value = json.loads(data)
+    except RecursionError as error:
+        raise ValueError("JSON too deep to be read") from error
     if not isinstance(value, Mapping):
         raise ValueError("no JSON object")  # noqa: TRY004 - an answer that cannot be read, as any other
     return value
