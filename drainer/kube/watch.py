@@ -57,8 +57,10 @@ class PodWatch:
             except ApiError as error:
                 await _pause(backoff.after(error))
                 continue
-            self._has_been_seen = bodies.sighting(pod, self._uid) is not None
-            return pod if self._has_been_seen else None
+            if bodies.sighting(pod, self._uid) is None:
+                return None
+            self._has_been_seen = True
+            return pod
 
     def follow(self, on_sighting: Callable[[Sighting], None] | None) -> None:
         """See deletion.PodWatch."""
@@ -75,7 +77,7 @@ class PodWatch:
             self._latest = Sighting(Deletion.ASKED)
             self._task = self._loop.create_task(self._watch(), name="watch the own pod")
         else:
-            self._loop.call_soon(self._tell, self._latest)
+            self._loop.call_soon(lambda: self._tell(self._latest))
 
     def stop(self) -> None:
         """No more requests."""
@@ -101,13 +103,14 @@ class PodWatch:
         backoff = Backoff(self._random)
         missed_before = False
         while True:
-            seconds, missed = await self._watch_once(backoff)
+            seconds, is_absent = await self._watch_once(backoff)
             # 401 and 403 say nothing about the pod, and a pod that was never seen may only be called otherwise.
-            if missed and missed_before and self._has_been_seen:
+            missed = is_absent and self._has_been_seen
+            if missed and missed_before:
                 self._tell(Sighting(Deletion.FORCED))
                 return
             missed_before = missed
-            await _pause(SURE_AFTER if missed and self._has_been_seen else seconds)
+            await _pause(SURE_AFTER if missed else seconds)
 
     async def _watch_once(self, backoff: Backoff) -> tuple[float, bool]:
         """Look, and follow the changes until the stream ends: (seconds to wait, whether the pod was not there)."""
