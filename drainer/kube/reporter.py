@@ -71,7 +71,7 @@ class Reporter:
 
     def begin(self, pod: Mapping[str, Any], status: Status) -> None:
         """The pod as it was first seen: what an agent before this one has left there is put right."""
-        self._written = bodies.written(pod)
+        self._written = self._wanted = bodies.written(pod)
         if self._status is None:
             self._status = status
         found = self._written.condition
@@ -79,7 +79,7 @@ class Reporter:
             self._story = found.story
         if found is None and not self._wishes.gate:
             # At rest a condition is nobody's business, unless the pod's readiness hangs on it.
-            self._written = replace(self._written, condition=self._condition())
+            self._written = replace(self._written, condition=Condition(is_true=True, story=SERVING))
         self._decide()
 
     def announced(self, announce: Announce, status: Status) -> None:
@@ -158,25 +158,28 @@ class Reporter:
 
     async def _write_state(self) -> None:
         backoff = Backoff(self._random)
-        while not (self._is_leaving and self._wanted == self._written):
+        while self._has_more_to_say() or not self._is_leaving:
             await self._is_due.wait()
             self._is_due.clear()
-            wanted = self._wanted
-            if wanted == self._written or self._is_over:
+            if not self._has_more_to_say():
                 continue
+            wanted = self._wanted
             try:
                 await self._client.patch(bodies.patch(self._pod, self._written, wanted, _time()))
             except ApiError as error:
-                await self._wait_to_patch_again(backoff, error)
+                if error.result in _IN_VAIN and wanted == self._wanted:
+                    self._wanted = self._written
+                else:
+                    await self._wait_to_patch_again(backoff, error)
             else:
                 backoff.reset()
                 self._written = wanted
 
+    def _has_more_to_say(self) -> bool:
+        return self._wanted != self._written and not self._is_over
+
     async def _wait_to_patch_again(self, backoff: Backoff, error: ApiError) -> None:
         """Until it may work, or something else is to be written."""
-        if error.result in _IN_VAIN:
-            self._wanted = self._written
-            return
         with suppress(TimeoutError):
             async with asyncio.timeout(backoff.after(error)):
                 await self._is_due.wait()
@@ -193,6 +196,8 @@ class Reporter:
     async def _write_event(self, story: Story, backoff: Backoff) -> None:
         body = bodies.event(self._pod, story, _time(), secrets.token_hex(8))
         for _ in range(EVENT_TRIES):
+            if self._is_over:
+                return
             try:
                 await self._client.create_event(body)
             except ApiError as error:
