@@ -215,8 +215,8 @@ class Agent:
             self._crew.stop()
         if announce.phase is Phase.SETTLING:
             self._examine()
-        if announce.phase is Phase.SERVING and not self._sighting.deletion.is_certain:
-            self._sighting = Sighting()
+        if announce.phase is Phase.SERVING and not (self._sighting.deletion.is_certain or self._held.strangers):
+            self._sighting = Sighting()  # Whoever is held keeps the watch open, which says only what changes.
         if announce.outcome is not None:
             self._conclude(announce.outcome)
         self._set_pace()

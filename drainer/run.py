@@ -75,6 +75,8 @@ async def _serve(config: Config, early: list[int], listener: socket.socket, at_h
         closers=at_hand,
         observers=[*observers, api.reporter] if api else observers,
     )
+    if api:
+        agent.ask(api.watch)
     limit = min(raise_descriptor_limit() - DESCRIPTOR_RESERVE, MAX_CONNECTIONS)
     server = Server(agent, metrics.render, observer.view_failed, connection_limit=limit)
     for warning in config.warnings:
@@ -95,7 +97,6 @@ async def _serve(config: Config, early: list[int], listener: socket.socket, at_h
         loop.add_signal_handler(catchable, terminate, catchable)
     await server.start(listener)
     if api:
-        agent.ask(api.watch)
         api.start(agent.status, lambda grace: agent.adopt(config.plan(grace)))
     facts = {
         "version": __version__,
