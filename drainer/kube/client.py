@@ -185,7 +185,8 @@ def _socket(address: AddrInfoType) -> socket.socket:
 def _told(status: Mapping[str, Any]) -> ApiError:
     """The failure that a watch ends with, as a Status."""
     code = status.get("code")
-    return ApiError(result_of(code) if isinstance(code, int) else ApiResult.ODD, _message(status))
+    is_failure = isinstance(code, int) and code >= 400  # noqa: PLR2004 - RFC 9110
+    return ApiError(result_of(code) if is_failure else ApiResult.ODD, _message(status))
 
 
 def _message(status: Mapping[str, Any]) -> str:
