@@ -92,7 +92,8 @@ class Agent:
 
     async def drain(self, peer: str, headers: Mapping[str, str]) -> Answer:
         """A call of /drain: begins or joins the drain, or is held without effect. Returns when there is an outcome."""
-        if not self._judge(peer, headers):
+        # Whoever calls when the pod is being deleted cannot be wrong.
+        if not self._judge(peer, headers) and not self._sighting.deletion.is_certain:
             return await self._held.wait_apart(peer, self._plan, self._lookout.census)
         self._begin(by_kubelet=is_hook(headers))
         if self._driver.drain.outcome is not None:
@@ -192,8 +193,7 @@ class Agent:
         self._calls[verdict.trust] += 1
         if verdict.warning is not None:
             self._observers.warned(verdict.warning)
-        # Whoever calls when the pod is being deleted cannot be wrong.
-        return verdict.counts or self._sighting.deletion.is_certain
+        return verdict.counts
 
     def _begin(self, *, by_kubelet: bool = False) -> None:
         self._driver.begin(by_kubelet=by_kubelet)

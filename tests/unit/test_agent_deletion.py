@@ -370,3 +370,13 @@ async def test_strangers_have_the_other_plan_too() -> None:
         await until(1)
         stage.agent.adopt(PLAN)
         assert (await stage.call(STRANGER))[0] == 101.0
+
+
+async def test_a_stranger_may_never_resume_not_even_when_the_pod_is_being_deleted() -> None:
+    table, _ = serving_app(1)
+    async with asking(table) as (stage, pod):
+        hook(stage)
+        after(0.5, pod.say, requested(60))
+        await until(1)
+        assert stage.agent.resume(STRANGER, {}) is None
+        assert stage.phase() is Phase.SETTLING
