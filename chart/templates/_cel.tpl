@@ -1,0 +1,166 @@
+{{/* What the policies have in common, in CEL. */}}
+
+{{/*
+YAML as a literal of CEL: (dict "type" "Object.spec.initContainers" "value" {...}). A text that begins with "cel:" is an
+expression already. Requests and limits are maps, everything else has a type of its own.
+*/}}
+{{- define "drainer.cel.literal" -}}
+{{- $type := .type -}}
+{{- if kindIs "map" .value -}}
+{{- $isMap := or (hasSuffix ".requests" $type) (hasSuffix ".limits" $type) -}}
+{{- $fields := list -}}
+{{- range $name, $value := .value -}}
+{{- $key := $isMap | ternary ($name | quote) $name -}}
+{{- $fields = append $fields (printf "%s: %s" $key (include "drainer.cel.literal" (dict "type" (printf "%s.%s" $type $name) "value" $value))) -}}
+{{- end -}}
+{{ $isMap | ternary "" $type }}{
+{{- join ",\n" $fields | nindent 2 }}
+}
+{{- else if kindIs "slice" .value -}}
+{{- $items := list -}}
+{{- range .value -}}
+{{- $items = append $items (include "drainer.cel.literal" (dict "type" $type "value" .)) -}}
+{{- end -}}
+[{{ join ", " $items }}]
+{{- else if kindIs "string" .value -}}
+{{ hasPrefix "cel:" .value | ternary (trimPrefix "cel:" .value) (.value | quote) }}
+{{- else -}}
+{{ .value }}
+{{- end -}}
+{{- end }}
+
+{{/* A list of texts. */}}
+{{- define "drainer.cel.texts" -}}
+{{- $quoted := list -}}
+{{- range . }}{{ $quoted = append $quoted (squote .) }}{{ end -}}
+[{{ join ", " $quoted }}]
+{{- end }}
+
+{{/* The text that is given for a flag, an expression: the pod's annotation, else the parameter, else nothing. */}}
+{{- define "drainer.cel.given" -}}
+variables.annotations[?'{{ include "drainer.prefix" . }}/' + {{ . }}].or(params.data[?{{ . }}]).orValue('')
+{{- end }}
+
+{{/* A length of time as it is written (an expression that is used twice) as a duration. */}}
+{{- define "drainer.cel.length" -}}
+duration({{ . }}.matches('[smh]$') ? {{ . }} : {{ . }} + 's')
+{{- end }}
+
+{{/*
+Variables about a pod that are needed to put the sidecar in, and to say why it cannot be: the policies begin with `spec`
+and `annotations`. `problems` are sentences; with one of them nothing is put in.
+*/}}
+{{- define "drainer.cel.variables" -}}
+{{- $prefix := include "drainer.prefix" . -}}
+- name: hooked
+  expression: >-
+    variables.annotations[?'{{ $prefix }}/container'].orValue('') == ''
+    ? variables.spec.containers.map(c, c.name)
+    : variables.annotations['{{ $prefix }}/container'].replace(' ', '').split(',')
+# The TCP ports of each ordinary container that declares some.
+- name: declared
+  expression: >-
+    variables.spec.containers
+    .map(c, has(c.ports) ? c.ports.filter(p, !has(p.protocol) || p.protocol == 'TCP').map(p, string(p.containerPort)) : [])
+    .filter(ports, size(ports) > 0)
+- name: appPorts
+  expression: >-
+    {{ include "drainer.cel.given" "'app-ports'" }} != ''
+    ? {{ include "drainer.cel.given" "'app-ports'" }}
+    : size(variables.declared) == 1 && size(variables.declared[0]) == 1 ? variables.declared[0][0] : ''
+- name: isWindows
+  expression: >-
+    variables.spec.?os.?name.orValue('') == 'windows'
+    || variables.spec.?nodeSelector[?'kubernetes.io/os'].orValue('') == 'windows'
+- name: refused
+  expression: >-
+    {{- include "drainer.cel.refused" . | trim | nindent 4 }}
+- name: problems
+  expression: >-
+    variables.refused
+    + (variables.isWindows ? ['its containers run on Windows'] : [])
+    + (variables.appPorts == '' ? ['no port of the app is known: give the annotation {{ $prefix }}/app-ports, or declare exactly one TCP port'] : [])
+    + variables.hooked.filter(name, !variables.spec.containers.exists(c, c.name == name))
+      .map(name, '{{ $prefix }}/container names ' + name + ', which is no ordinary container of this pod')
+    + ({{ include "drainer.cel.given" "'port'" }} != '' && {{ include "drainer.cel.given" "'port'" }} in variables.appPorts.split(',')
+      ? ['{{ $prefix }}/port is one of the app\'s ports too: give a port of its own'] : [])
+    + ('notify' in {{ include "drainer.cel.given" "'close'" }}.replace(' ', ',').split(',') && {{ include "drainer.cel.given" "'notify-url'" }} == ''
+      ? ['{{ $prefix }}/close names notify: give {{ $prefix }}/notify-url, like http://127.0.0.1:9809/drain'] : [])
+{{- end }}
+
+{{/* A sentence for each annotation of ours whose value the agent would refuse. */}}
+{{- define "drainer.cel.refused" -}}
+{{- $prefix := include "drainer.prefix" . -}}
+{{- $kinds := include "drainer.kinds" . | fromYaml -}}
+{{- $checks := list
+    (merge (dict "kind" "some-ports" "flags" (list "app-ports")) (get $kinds "some-ports"))
+    (merge (dict "kind" "grace" "flags" (list "grace-period")) $kinds.grace) -}}
+{{- /* Flags of one kind are looked at together; words are a kind by themselves. */ -}}
+{{- $groups := dict -}}
+{{- range include "drainer.settings" . | fromYamlArray -}}
+{{- $group := .words | default list | join ", " | default .kind -}}
+{{- $check := get $groups $group -}}
+{{- if not $check -}}
+{{- if .words -}}
+{{- $check = dict "kind" .kind "flags" list "allowed" (printf "one of %s" $group) "holds" (printf "v in %s" (include "drainer.cel.texts" .words)) -}}
+{{- else -}}
+{{- $check = merge (dict "kind" .kind "flags" list) (get $kinds .kind) -}}
+{{- end -}}
+{{- $checks = append $checks $check -}}
+{{- $_ := set $groups $group $check -}}
+{{- end -}}
+{{- $_ := set $check "flags" (append $check.flags .flag) -}}
+{{- end -}}
+{{- range $index, $check := $checks }}
+{{ if $index }}+ {{ end }}{{ include "drainer.cel.texts" .flags }}
+  .filter(f, variables.annotations[?'{{ $prefix }}/' + f].orValue('') != ''
+    && ![variables.annotations['{{ $prefix }}/' + f]].all(v, {{ .holds }}))
+  .map(f, '{{ $prefix }}/' + f + {{ if ne .kind "secret" }}'=' + variables.annotations['{{ $prefix }}/' + f] + {{ end }}' cannot be used; allowed: {{ .allowed }}')
+{{- end -}}
+{{- end }}
+
+{{/* The agent's variables, as drainer.environment has them. (Object... exists in mutations only, not in variables.) */}}
+{{- define "drainer.cel.environment" -}}
+{{- $type := "Object.spec.initContainers.env" -}}
+[
+  {{ $type }}{name: "DRAINER_APP_PORTS", value: variables.appPorts},
+  {{ $type }}{name: "DRAINER_GRACE_PERIOD", value: string(variables.grace) + "s"}
+]
++ variables.flags.map(f, {{ $type }}{
+  name: "DRAINER_" + f.replace("-", "_").upperAscii(),
+  value: {{ include "drainer.cel.given" "f" }}
+})
++ ([["DRAINER_NODE_IP", "status.hostIPs"]] + (variables.usesApi
+  ? [["POD_NAME", "metadata.name"], ["POD_NAMESPACE", "metadata.namespace"], ["POD_UID", "metadata.uid"]]
+  : [])).map(pair, {{ $type }}{
+    name: pair[0],
+    valueFrom: {{ $type }}.valueFrom{fieldRef: {{ $type }}.valueFrom.fieldRef{fieldPath: pair[1]}}
+  })
+{{- end }}
+
+{{/* The hook, as drainer.preStop has it. */}}
+{{- define "drainer.cel.hook" -}}
+{{- $type := "Object.spec.containers.lifecycle.preStop" -}}
+{{ $type }}{httpGet: {{ $type }}.httpGet{
+  path: "/drain",
+  port: variables.port,
+  ?host: variables.isOnHost ? optional.of("127.0.0.1") : optional.none(),
+  ?httpHeaders: variables.token == "" ? optional.none() : optional.of([
+    {{ $type }}.httpGet.httpHeaders{name: "X-Drainer-Token", value: variables.token}
+  ])
+}}
+{{- end }}
+
+{{/*
+The text of a setting: of the sidecar that is there (its variable), or of the one that will be; (list $ FLAG DEFAULT).
+Values without text (valueFrom) count as the default.
+*/}}
+{{- define "drainer.cel.told" -}}
+{{- $flag := index . 1 -}}
+{{- $name := printf "DRAINER_%s" ($flag | replace "-" "_" | upper) -}}
+>-
+        ((size(variables.sidecars) > 0
+        ? variables.sidecars[0].?env.orValue([]).filter(e, e.name == '{{ $name }}' && e.?value.orValue('') != '').map(e, e.value)
+        : [{{ include "drainer.cel.given" (squote $flag) }}].filter(v, v != ''))
+        + ['{{ last . }}'])[0]
+{{- end }}

@@ -1,0 +1,138 @@
+{{/*
+The settings that flags, values and annotations pass on as they are, in the order of the agent's table: flag -> kind.
+A test holds them to drainer/settings.py.
+*/}}
+{{- define "drainer.settings" -}}
+- {flag: port, kind: port}
+- {flag: app-reserve, kind: duration}
+- {flag: timeout, kind: optional}
+- {flag: settle, kind: duration}
+- {flag: readiness, kind: words, words: [auto, now, after, never]}
+- {flag: max-remaining, kind: count}
+- {flag: flush, kind: duration}
+- {flag: close, kind: close}
+- {flag: close-code, kind: code}
+- {flag: close-reason, kind: reason}
+- {flag: patience, kind: duration}
+- {flag: straggler-time, kind: auto}
+- {flag: escalate-after, kind: positive}
+- {flag: close-rate, kind: rate}
+- {flag: notify-url, kind: url}
+- {flag: notify-mode, kind: words, words: [batch, announce]}
+- {flag: notify-remote, kind: words, words: ["true", "false"]}
+- {flag: websocket-ports, kind: ports}
+- {flag: websocket-unproven, kind: words, words: ["true", "false"]}
+- {flag: ignore-peers, kind: networks}
+- {flag: idle-after, kind: optional}
+- {flag: min-age, kind: duration}
+- {flag: interval, kind: positive}
+- {flag: callers, kind: words, words: [known, all]}
+- {flag: trusted-sources, kind: networks}
+- {flag: token, kind: secret}
+- {flag: kubernetes, kind: words, words: [auto, "on", "off"]}
+- {flag: restart-timeout, kind: positive}
+- {flag: serving-label, kind: words, words: ["true", "false"]}
+- {flag: readiness-gate, kind: words, words: ["true", "false"]}
+- {flag: condition, kind: words, words: ["true", "false"]}
+- {flag: events, kind: words, words: ["true", "false"]}
+- {flag: log-level, kind: words, words: [debug, info, warning, error]}
+- {flag: log-format, kind: words, words: [json, text]}
+{{- end }}
+
+{{/*
+How the values of a kind are written: `allowed` in words, and a CEL expression about the text v, which is not empty.
+The agent's own check (drainer/kinds.py) is the exact one. This one lets everything pass that the agent takes and people
+write, and keeps from a pod what would end the agent at its start. (CEL ends && at the first that is false.)
+*/}}
+{{- define "drainer.kinds" -}}
+{{- $length := "v.matches('^([0-9]{1,9}([.][0-9]+)?ms|[0-9]{1,6}([.][0-9]+)?[smh]?)$') && duration(v.matches('[smh]$') ? v : v + 's') <= duration('168h')" -}}
+{{- $positive := printf "%s && duration(v.matches('[smh]$') ? v : v + 's') >= duration('10ms')" $length -}}
+{{- $ports := "v.findAll('[0-9]+').all(n, size(n) <= 5 && int(n) >= 1 && int(n) <= 65535) && v.findAll('[0-9]+-[0-9]+').all(r, int(r.split('-')[0]) <= int(r.split('-')[1]))" -}}
+grace:
+  allowed: a length of time of whole seconds up to 168h, like 60, 60s or 2m
+  holds: >-
+    v.matches('^[1-9][0-9]{0,5}[smh]?$') && duration(v.matches('[smh]$') ? v : v + 's') <= duration('168h')
+some-ports:
+  allowed: 1 to 256 ports and ranges from 1 to 65535, like 8080 or 8080,9000-9010
+  holds: >-
+    v.matches('^[,[:space:]]*[0-9]+(-[0-9]+)?([,[:space:]]+[0-9]+(-[0-9]+)?)*[,[:space:]]*$') && {{ $ports }}
+ports:
+  allowed: up to 256 ports and ranges from 1 to 65535; or nothing
+  holds: >-
+    v.matches('^[,[:space:]]*[0-9]+(-[0-9]+)?([,[:space:]]+[0-9]+(-[0-9]+)?)*[,[:space:]]*$') && {{ $ports }}
+port:
+  allowed: a port from 1 to 65535
+  holds: >-
+    v.matches('^[0-9]{1,5}$') && int(v) >= 1 && int(v) <= 65535
+duration:
+  allowed: a length of time up to 168h, like 30s, 2m, 500ms, or a number of seconds
+  holds: >-
+    {{ $length }}
+positive:
+  allowed: a length of time of 10ms to 168h, like 30s, 2m, 500ms, or a number of seconds
+  holds: >-
+    {{ $positive }}
+optional:
+  allowed: off, or a length of time of 10ms to 168h, like 30s, 2m, 500ms
+  holds: >-
+    v == 'off' || ({{ $positive }})
+auto:
+  allowed: auto, or a length of time of 10ms to 168h, like 30s, 2m, 500ms
+  holds: >-
+    v == 'auto' || ({{ $positive }})
+count:
+  allowed: a whole number from 0 to 1000000
+  holds: >-
+    v.matches('^[0-9]{1,7}$') && int(v) <= 1000000
+close:
+  allowed: some of notify, websocket, shutdown, reset in the order wished, each once, reset last; or nothing
+  holds: >-
+    v.matches('^[,[:space:]]*((notify|websocket|shutdown)([,[:space:]]+(notify|websocket|shutdown)){0,2}([,[:space:]]+reset)?|reset)[,[:space:]]*$')
+    && ['notify', 'websocket', 'shutdown'].all(w, size(v.findAll(w)) <= 1)
+code:
+  allowed: 1001, 1012, or 4000 to 4999
+  holds: >-
+    v.matches('^(1001|1012|4[0-9]{3})$')
+reason:
+  allowed: UTF-8 of at most 123 bytes
+  holds: >-
+    size(bytes(v)) <= 123
+rate:
+  allowed: off, or connections per second from 0.001 to 999999
+  holds: >-
+    v.matches('^(off|[0-9]{1,6}([.][0-9]{1,3})?)$') && v.matches('[1-9o]')
+url:
+  allowed: an http:// URL without user and fragment
+  holds: >-
+    v.matches('^[Hh][Tt][Tt][Pp]://[^/?@#[:space:]]+([/?][!"$-~]*)?$')
+networks:
+  allowed: up to 256 networks and addresses, like 10.0.0.0/8,fd00::/8,192.0.2.7 (no bits set beyond the prefix)
+  holds: >-
+    v.replace(' ', ',').split(',').all(n, n == '' || isIP(n) || (isCIDR(n) && cidr(n).masked() == cidr(n)))
+secret:
+  allowed: printable ASCII without blanks at the ends
+  holds: >-
+    v.matches('^[!-~]([ -~]*[!-~])?$')
+{{- end }}
+
+{{/* What was given for settings (flag -> value as YAML has it) -> flag: text. Fails for what is no setting. */}}
+{{- define "drainer.settings.texts" -}}
+{{- $known := dict -}}
+{{- range include "drainer.settings" . | fromYamlArray }}{{ $_ := set $known .flag . }}{{ end -}}
+{{- range $flag, $value := . -}}
+{{- $setting := get $known $flag -}}
+{{- if not $setting -}}
+{{- fail (printf "drainer: settings.%s is not a setting; allowed: %s" $flag (keys $known | sortAlpha | join ", ")) -}}
+{{- end -}}
+{{- $text := toString $value -}}
+{{- if kindIs "bool" $value -}}
+{{- /* YAML reads a bare `on` or `off` as a truth value. */ -}}
+{{- $text = has (toString $value) (default list $setting.words) | ternary (toString $value) (ternary "on" "off" $value) -}}
+{{- else if and (kindIs "float64" $value) (eq (floor $value) $value) -}}
+{{- $text = $value | int64 | toString -}}
+{{- end -}}
+{{- if and (ne $text "") (not (kindIs "invalid" $value)) }}
+{{ $flag }}: {{ $text | quote }}
+{{- end -}}
+{{- end -}}
+{{- end }}
