@@ -111,12 +111,17 @@ and `annotations`. `problems` are sentences; with one of them nothing is put in.
 {{- end -}}
 {{- $_ := set $check "flags" (append $check.flags .flag) -}}
 {{- end -}}
+[
 {{- range $index, $check := $checks }}
-{{ if $index }}+ {{ end }}{{ include "drainer.cel.texts" .flags }}
+  {{ include "drainer.cel.texts" .flags }}
   .filter(f, variables.annotations[?'{{ $prefix }}/' + f].orValue('') != ''
     && ![variables.annotations['{{ $prefix }}/' + f]].all(v, {{ .holds }}))
   .map(f, '{{ $prefix }}/' + f + {{ if ne .kind "secret" }}'=' + variables.annotations['{{ $prefix }}/' + f] + {{ end }}' cannot be used; allowed: {{ .allowed }}')
-{{- end -}}
+  {{- if lt (add1 $index) (len $checks) }},{{ end }}
+{{- end }}
+]
+.map(sentences, sentences.join('; '))
+.filter(sentence, sentence != '')
 {{- end }}
 
 {{/* The agent's variables, as drainer.environment has them. (Object... exists in mutations only, not in variables.) */}}
