@@ -157,15 +157,15 @@ and `annotations`. `problems` are sentences; with one of them nothing is put in.
 {{- end }}
 
 {{/*
-The text of a setting: of the sidecar that is there (its variable), or of the one that will be; (list $ FLAG DEFAULT).
-Values without text (valueFrom) count as the default.
+The text of a setting: of the sidecar that is there (its variable), or of the one that will be; (list FLAG DEFAULT DEFAULT),
+the defaults of the one and of the other. Values without text (valueFrom) count as the default.
 */}}
 {{- define "drainer.cel.told" -}}
-{{- $flag := index . 1 -}}
-{{- $name := printf "DRAINER_%s" ($flag | replace "-" "_" | upper) -}}
+{{- $flag := first . -}}
 >-
-        ((size(variables.sidecars) > 0
-        ? variables.sidecars[0].?env.orValue([]).filter(e, e.name == '{{ $name }}' && e.?value.orValue('') != '').map(e, e.value)
-        : [{{ include "drainer.cel.given" (squote $flag) }}].filter(v, v != ''))
-        + ['{{ last . }}'])[0]
+        size(variables.sidecars) > 0
+        ? (variables.sidecars[0].?env.orValue([])
+          .filter(e, e.name == 'DRAINER_{{ $flag | replace "-" "_" | upper }}' && e.?value.orValue('') != '').map(e, e.value)
+          + ['{{ index . 1 }}'])[0]
+        : ([{{ include "drainer.cel.given" (squote $flag) }}].filter(v, v != '') + ['{{ index . 2 }}'])[0]
 {{- end }}
