@@ -1,4 +1,4 @@
-"""Writes the parts of docs/*.md that are made from code, between their markers. `--check` only compares.
+"""Writes the parts of docs/*.md and chart/README.md that are made from code, between their markers. `--check` only compares.
 
 A part begins with `<!-- generated: NAME -->` and ends with `<!-- end -->`.
 """
@@ -9,6 +9,8 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+
+from chart_values import table
 
 from drainer.attempt import Verdict
 from drainer.callers import Trust
@@ -27,6 +29,7 @@ from drainer.status import Status
 from drainer.tracker import Tracker
 
 DOCS = Path(__file__).parent
+PAGES = [*sorted(DOCS.glob("*.md")), DOCS.parent / "chart" / "README.md"]
 _PART = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 _WHY = {
@@ -146,6 +149,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "words": words,
     "metrics": metrics,
     "exits": exits,
+    "values": table,
 }
 
 
@@ -157,7 +161,7 @@ def generated(text: str) -> str:
 def main(arguments: list[str]) -> int:
     """Write, or with `--check` say which files are stale."""
     stale = 0
-    for path in sorted(DOCS.glob("*.md")):
+    for path in PAGES:
         text = path.read_text(encoding="utf-8")
         fresh = generated(text)
         if fresh != text:

@@ -45,7 +45,7 @@ def texts(
     options = {
         "name": RELEASE,
         "namespace": namespace,
-        "kube_version": f"v{kubernetes}.0",
+        "kube_version": f"v{kubernetes}" if kubernetes.count(".") > 1 else f"v{kubernetes}.0",
         "api_versions": list(api_versions),
     }
     rendered = _render(chart, json.dumps(values), json.dumps(options))
