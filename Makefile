@@ -4,7 +4,7 @@ PYTHON ?= python3.11 python3.12 python3.13 python3.14 python3
 VENV   := .venv
 PY     := $(VENV)/bin/python
 READY  := $(VENV)/.ready
-CODE   := $(wildcard drainer tests bench demo rollout docs e2e)
+CODE   := $(wildcard drainer tests bench demo rollout docs e2e chart/files)
 PIP    := -m pip install -qq --disable-pip-version-check
 
 # An environment in $(1), made by the first interpreter that runs: a shim may exist and still refuse.
@@ -22,7 +22,7 @@ fi; exit 1
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fmt lint types contracts docs cover bench clients rollout node lock clean test-newest test-wheel
+.PHONY: chart help setup demo test check fmt lint types contracts docs cover bench clients rollout node lock clean test-newest test-wheel
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,8 +68,12 @@ types: setup ## mypy, strict
 contracts: setup ## who may import whom: .importlinter
 	$(VENV)/bin/lint-imports --no-logo
 
-docs: setup ## the parts of docs/ that are made from code
+docs: setup ## the parts of docs/, chart/README.md and kustomize/ that are made from code
 	@$(PY) docs/generate.py
+	@$(PY) docs/components.py
+
+chart: setup ## the Helm chart as dist/drainer-VERSION.tgz, after a strict lint
+	@$(PY) docs/package_chart.py dist
 
 cover: setup ## the last run's coverage as htmlcov/index.html
 	@$(PY) -m coverage html --fail-under=0

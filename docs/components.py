@@ -59,7 +59,8 @@ def files() -> dict[str, Any]:
     marked = {"metadata": {"annotations": {INJECTED: __version__}}, "spec": {"initContainers": [container()]}}
     known = {"spec": {"initContainers": [identity()]}}
     patches: dict[str, Any] = {}
-    for folder, pod in (("sidecar", marked), ("api", known)):
+    pods: list[tuple[str, dict[str, Any]]] = [("sidecar", marked), ("api", known)]
+    for folder, pod in pods:
         name = {"name": "any"}
         patches[f"{folder}/workload.yaml"] = {
             "apiVersion": "apps/v1",

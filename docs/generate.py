@@ -1,6 +1,6 @@
-"""Writes the parts of docs/*.md and chart/README.md that are made from code, between their markers. `--check` only compares.
+"""Writes the parts of docs/*.md and chart/README.md that are made from code. `--check` only compares.
 
-A part begins with `<!-- generated: NAME -->` and ends with `<!-- end -->`.
+A part is between markers: it begins with `<!-- generated: NAME -->` and ends with `<!-- end -->`.
 """
 
 from __future__ import annotations

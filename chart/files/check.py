@@ -37,7 +37,7 @@ def check(address: str, app_port: int, agent_port: int) -> None:
 def connections(address: str, agent_port: int) -> int:
     """How many the agent counts now; it must be serving."""
     host = f"[{address}]" if ":" in address else address
-    with urllib.request.urlopen(f"http://{host}:{agent_port}/status", timeout=5) as answer:  # noqa: S310 - http only
+    with urllib.request.urlopen(f"http://{host}:{agent_port}/status", timeout=5) as answer:
         status = json.load(answer)
     if status["phase"] != "serving":
         raise SystemExit(f"{address}: its phase is {status['phase']}, not serving")

@@ -1,4 +1,4 @@
-"""What an API server does with the chart's policies, as far as these need it: variables, conditions, patches, messages."""
+"""What an API server does with the chart's policies, as far as these need it."""
 
 from __future__ import annotations
 

@@ -93,7 +93,9 @@ def _environment() -> Any:
             function("isIP", _is_ip, truth, text),
             function("isCIDR", _is_cidr, truth, text),
             function("cidr", lambda value: str(ipaddress.ip_interface(value)), text, text),
-            function("masked", lambda value: str(ipaddress.ip_network(value, strict=False)), text, text, is_member=True),
+            function(
+                "masked", lambda value: str(ipaddress.ip_network(value, strict=False)), text, text, is_member=True
+            ),
             function("jsonpatch.escapeKey", lambda key: key.replace("~", "~0").replace("/", "~1"), text, text),
         ],
     )

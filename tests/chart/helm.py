@@ -71,7 +71,7 @@ def one(rendered: Sequence[Mapping[str, Any]], kind: str, suffix: str = "") -> A
 
 
 def include(template: str, arguments: str, values: Mapping[str, Any], folder: Path) -> Any:
-    """What `include TEMPLATE ARGUMENTS` gives in somebody's own chart, made in `folder`, that has this one as dependency."""
+    """What `include TEMPLATE ARGUMENTS` gives in a chart that has this one as dependency, made in `folder`."""
     parent = folder / "parent"
     (parent / "templates").mkdir(parents=True, exist_ok=True)
     (parent / "charts").mkdir(exist_ok=True)
@@ -81,7 +81,9 @@ def include(template: str, arguments: str, values: Mapping[str, Any], folder: Pa
     (parent / "Chart.yaml").write_text(
         "apiVersion: v2\nname: parent\nversion: 1.0.0\ndependencies: [{name: drainer, version: '*'}]\n"
     )
-    (parent / "templates" / "it.yaml").write_text(f"it:\n  {{{{- include {json.dumps(template)} {arguments} | nindent 2 }}}}\n")
+    (parent / "templates" / "it.yaml").write_text(
+        f"it:\n  {{{{- include {json.dumps(template)} {arguments} | nindent 2 }}}}\n"
+    )
     _load.cache_clear()
     _render.cache_clear()
     rendered = texts(values, chart=parent)

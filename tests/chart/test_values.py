@@ -119,7 +119,9 @@ TEXTS = [(name, value) for name, value in ACCEPTED + REFUSED if isinstance(value
 
 @pytest.mark.parametrize(("name", "value"), TEXTS, ids=repr)
 def test_what_the_policy_takes_as_an_annotation_is_what_the_agent_takes(name: str, value: str) -> None:
-    said = "".join(warnings(pod(annotations={annotation("notify_url"): "http://127.0.0.1:1/", annotation(name): value})))
+    said = "".join(
+        warnings(pod(annotations={annotation("notify_url"): "http://127.0.0.1:1/", annotation(name): value}))
+    )
     takes = True
     try:
         BY_NAME[name].kind.parse(value)
@@ -155,7 +157,9 @@ def test_other_mistakes_are_named_too(values: dict[str, Any], place: str) -> Non
 
 
 def test_rights_for_nobody_are_a_mistake() -> None:
-    with pytest.raises(helm.helm.HelmError, match="rbac.serviceAccounts is empty; allowed: names of the pods' service acc"):
+    with pytest.raises(
+        helm.helm.HelmError, match=r"rbac\.serviceAccounts is empty; allowed: names of the pods' service acc"
+    ):
         helm.texts({"rbac": {"create": True}})
 
 
@@ -173,7 +177,9 @@ def test_every_value_is_in_the_schema_and_has_a_comment() -> None:
         for key in path.split("."):
             place, value = place["properties"][key], value[key]
     assert described == [path for path in leaves(yaml.safe_load(text)) if path in described]
-    assert {path.partition(".")[0] for path in leaves(yaml.safe_load(text))} == {path.partition(".")[0] for path in described}
+    assert {path.partition(".")[0] for path in leaves(yaml.safe_load(text))} == {
+        path.partition(".")[0] for path in described
+    }
 
 
 def leaves(values: dict[str, Any], before: str = "") -> list[str]:

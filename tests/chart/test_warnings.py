@@ -83,8 +83,8 @@ def test_a_value_that_the_agent_would_refuse_is_named_with_what_is_allowed() -> 
     (said,) = warnings(pod(annotations={annotation("settle"): "5 seconds"}))
 
     assert said == (
-        "drainer: this pod will not get the sidecar: drainer.dev/settle=5 seconds cannot be used; allowed: a length of time "
-        "up to 168h, like 30s, 2m, 500ms, or a number of seconds"
+        "drainer: this pod will not get the sidecar: drainer.dev/settle=5 seconds cannot be used; allowed: "
+        "a length of time up to 168h, like 30s, 2m, 500ms, or a number of seconds"
     )
 
 
@@ -140,9 +140,7 @@ def test_a_grace_period_that_will_be_raised_is_none() -> None:
 def test_grace_periods_that_differ_are_named() -> None:
     (said,) = warnings(by_hand(told=60, grace=30))
 
-    assert said == (
-        "drainer: DRAINER_GRACE_PERIOD is 60s, but terminationGracePeriodSeconds is 30: make them the same"
-    )
+    assert said == ("drainer: DRAINER_GRACE_PERIOD is 60s, but terminationGracePeriodSeconds is 30: make them the same")
 
 
 def test_a_sidecar_by_hand_with_too_short_a_grace_period_is_named() -> None:
