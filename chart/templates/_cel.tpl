@@ -38,7 +38,7 @@ expression already. Requests and limits are maps, everything else has a type of 
 
 {{/* The text that is given for a flag, an expression: the pod's annotation, else the parameter, else nothing. */}}
 {{- define "drainer.cel.given" -}}
-variables.annotations[?'{{ include "drainer.prefix" . }}/' + {{ . }}].or(params.data[?{{ . }}]).orValue('')
+variables.annotations[?'{{ include "drainer.prefix" . }}/' + {{ . }}].or(params.data[?{{ . }}]).orValue('').trim()
 {{- end }}
 
 {{/* A length of time as it is written (an expression that is used twice) as a duration. */}}
@@ -52,11 +52,12 @@ and `annotations`. `problems` are sentences; with one of them nothing is put in.
 */}}
 {{- define "drainer.cel.variables" -}}
 {{- $prefix := include "drainer.prefix" . -}}
+- name: named
+  expression: >-
+    variables.annotations[?'{{ $prefix }}/container'].orValue('').findAll('[^,[:space:]]+')
 - name: hooked
   expression: >-
-    variables.annotations[?'{{ $prefix }}/container'].orValue('') == ''
-    ? variables.spec.containers.map(c, c.name)
-    : variables.annotations['{{ $prefix }}/container'].replace(' ', '').split(',')
+    variables.named == [] ? variables.spec.containers.map(c, c.name) : variables.named
 # The TCP ports of each ordinary container that declares some.
 - name: declared
   expression: >-
@@ -68,6 +69,22 @@ and `annotations`. `problems` are sentences; with one of them nothing is put in.
     {{ include "drainer.cel.given" "'app-ports'" }} != ''
     ? {{ include "drainer.cel.given" "'app-ports'" }}
     : size(variables.declared) == 1 && size(variables.declared[0]) == 1 ? variables.declared[0][0] : ''
+- name: port
+  expression: >-
+    {{ include "drainer.cel.given" "'port'" }} == '' ? '9808' : {{ include "drainer.cel.given" "'port'" }}
+# Seconds.
+- name: ownGrace
+  expression: variables.spec.?terminationGracePeriodSeconds.orValue(30)
+- name: isTaken
+  expression: >-
+    (variables.spec.containers + variables.spec.?initContainers.orValue([])).exists(c,
+      c.?ports.orValue([]).exists(p, string(p.containerPort) == variables.port && p.?protocol.orValue('TCP') == 'TCP'))
+    || variables.port in variables.appPorts.findAll('[^,[:space:]]+')
+# Settings that are of no use without the API; with the gate the pod would never be ready.
+- name: vain
+  expression: >-
+    {{ include "drainer.cel.given" "'kubernetes'" }} in ['on', 'auto'] ? []
+    : ['serving-label', 'readiness-gate'].filter(f, {{ include "drainer.cel.given" "f" }} == 'true')
 - name: isWindows
   expression: >-
     variables.spec.?os.?name.orValue('') == 'windows'
@@ -80,11 +97,11 @@ and `annotations`. `problems` are sentences; with one of them nothing is put in.
     variables.refused
     + (variables.isWindows ? ['its containers run on Windows'] : [])
     + (variables.appPorts == '' ? ['no port of the app is known: give the annotation {{ $prefix }}/app-ports, or declare exactly one TCP port'] : [])
-    + variables.hooked.filter(name, !variables.spec.containers.exists(c, c.name == name))
-      .map(name, '{{ $prefix }}/container names ' + name + ', which is no ordinary container of this pod')
-    + ({{ include "drainer.cel.given" "'port'" }} != '' && {{ include "drainer.cel.given" "'port'" }} in variables.appPorts.split(',')
-      ? ['{{ $prefix }}/port is one of the app\'s ports too: give a port of its own'] : [])
-    + ('notify' in {{ include "drainer.cel.given" "'close'" }}.replace(' ', ',').split(',') && {{ include "drainer.cel.given" "'notify-url'" }} == ''
+    + (variables.isTaken ? ['port ' + variables.port + ' is one of the pod already: give another with {{ $prefix }}/port'] : [])
+    + (variables.ownGrace == 0 && {{ include "drainer.cel.given" "'grace-period'" }} == ''
+      ? ['its grace period is 0: give {{ $prefix }}/grace-period'] : [])
+    + variables.vain.map(f, '{{ $prefix }}/' + f + ' needs the API: give {{ $prefix }}/kubernetes, on or auto')
+    + ('notify' in {{ include "drainer.cel.given" "'close'" }}.findAll('[a-z]+') && {{ include "drainer.cel.given" "'notify-url'" }} == ''
       ? ['{{ $prefix }}/close names notify: give {{ $prefix }}/notify-url, like http://127.0.0.1:9809/drain'] : [])
 {{- end }}
 
@@ -114,8 +131,8 @@ and `annotations`. `problems` are sentences; with one of them nothing is put in.
 [
 {{- range $index, $check := $checks }}
   {{ include "drainer.cel.texts" .flags }}
-  .filter(f, variables.annotations[?'{{ $prefix }}/' + f].orValue('') != ''
-    && ![variables.annotations['{{ $prefix }}/' + f]].all(v, {{ .holds }}))
+  .filter(f, variables.annotations[?'{{ $prefix }}/' + f].orValue('').trim() != ''
+    && ![variables.annotations['{{ $prefix }}/' + f].trim()].all(v, {{ .holds }}))
   .map(f, '{{ $prefix }}/' + f + {{ if ne .kind "secret" }}'=' + variables.annotations['{{ $prefix }}/' + f] + {{ end }}' cannot be used; allowed: {{ .allowed }}')
   {{- if lt (add1 $index) (len $checks) }},{{ end }}
 {{- end }}
@@ -148,7 +165,7 @@ and `annotations`. `problems` are sentences; with one of them nothing is put in.
 {{- $type := "Object.spec.containers.lifecycle.preStop" -}}
 {{ $type }}{httpGet: {{ $type }}.httpGet{
   path: "/drain",
-  port: variables.port,
+  port: int(variables.port),
   ?host: variables.isOnHost ? optional.of("127.0.0.1") : optional.none(),
   ?httpHeaders: variables.token == "" ? optional.none() : optional.of([
     {{ $type }}.httpGet.httpHeaders{name: "X-Drainer-Token", value: variables.token}
@@ -168,4 +185,19 @@ the defaults of the one and of the other. Values without text (valueFrom) count 
           .filter(e, e.name == 'DRAINER_{{ $flag | replace "-" "_" | upper }}' && e.?value.orValue('') != '').map(e, e.value)
           + ['{{ index . 1 }}'])[0]
         : ([{{ include "drainer.cel.given" (squote $flag) }}].filter(v, v != '') + ['{{ index . 2 }}'])[0]
+{{- end }}
+
+{{/* Service meshes: what asks for them, and the annotation that keeps ports out of them. */}}
+{{- define "drainer.meshes" -}}
+- name: istio
+  mark: sidecar.istio.io/inject
+  values: ["true"]
+  sign: istio.io/rev
+  proxy: istio-proxy
+  excludes: traffic.sidecar.istio.io/excludeInboundPorts
+- name: linkerd
+  mark: linkerd.io/inject
+  values: [enabled, ingress]
+  proxy: linkerd-proxy
+  excludes: config.linkerd.io/skip-inbound-ports
 {{- end }}

@@ -49,9 +49,9 @@ write, and keeps from a pod what would end the agent at its start. (CEL ends && 
 {{- $positive := printf "%s && duration(v.matches('[smh]$') ? v : v + 's') >= duration('10ms')" $length -}}
 {{- $ports := "v.findAll('[0-9]+').all(n, size(n) <= 5 && int(n) >= 1 && int(n) <= 65535) && v.findAll('[0-9]+-[0-9]+').all(r, int(r.split('-')[0]) <= int(r.split('-')[1]))" -}}
 grace:
-  allowed: a length of time of whole seconds up to 168h, like 60, 60s or 2m
+  allowed: whole seconds, like 60 or 60s, or 2m, 1h
   holds: >-
-    v.matches('^[1-9][0-9]{0,5}[smh]?$') && duration(v.matches('[smh]$') ? v : v + 's') <= duration('168h')
+    v.matches('^[1-9][0-9]{0,4}[smh]?$') && duration(v.matches('[smh]$') ? v : v + 's') <= duration('168h')
 some-ports:
   allowed: 1 to 256 ports and ranges from 1 to 65535, like 8080 or 8080,9000-9010
   holds: >-

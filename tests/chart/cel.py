@@ -106,7 +106,8 @@ def _environment() -> Any:
 
 
 def _find_all(value: str, pattern: str) -> list[str]:
-    return [match[0] for match in re.finditer(pattern, value)]
+    # Python's expressions have no POSIX classes.
+    return [match[0] for match in re.finditer(pattern.replace("[:space:]", r"\s"), value)]
 
 
 def _is_ip(value: str) -> bool:

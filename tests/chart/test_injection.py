@@ -11,6 +11,9 @@ from drainer.keys import CONTAINER, INJECT, INJECTED, SERVING, annotation
 from tests.chart import helm
 from tests.chart.admission import Policy
 
+EXCLUDES_OF_ISTIO = "traffic.sidecar.istio.io/excludeInboundPorts"
+EXCLUDES_OF_LINKERD = "config.linkerd.io/skip-inbound-ports"
+
 
 def policy(**values: Any) -> Policy:
     rendered = helm.objects({"injection": {"enabled": True}, "sidecar": values})
@@ -100,7 +103,7 @@ def test_the_annotation_says_which_containers_get_the_hook() -> None:
 
 @pytest.mark.parametrize(
     ("own", "asked", "becomes"),
-    [(None, None, 30), (None, "60", 60), (300, "60s", 300), (30, "2m", 120), (10, None, 10), (0, None, 0)],
+    [(None, None, 30), (None, "60", 60), (300, "60s", 300), (30, "2m", 120), (10, None, 10), (0, "60", 60)],
 )
 def test_a_grace_period_is_raised_and_never_lowered(own: int | None, asked: str | None, becomes: int) -> None:
     given = pod(
@@ -184,13 +187,58 @@ def test_on_the_host_network_the_hook_has_a_host() -> None:
         ("close", "notify"),
         ("ignore_peers", "10.0.0.1/8"),
         ("kubernetes", "yes"),
-        ("container", "nobody"),
+        ("serving_label", "true"),
+        ("readiness_gate", "true"),
     ],
 )
 def test_what_would_end_the_agent_at_its_start_keeps_no_pod_from_starting(setting: str, value: str) -> None:
     given = pod(annotations={annotation(setting): value})
 
     assert policy().mutated(given) == given
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [{"initContainers": [container("metrics", 9808)]}, {"terminationGracePeriodSeconds": 0}],
+    ids=["port", "grace"],
+)
+def test_pods_in_which_an_agent_could_not_work_are_left_alone(spec: dict[str, Any]) -> None:
+    given = pod(**spec)
+
+    assert policy().mutated(given) == given
+
+
+def test_blanks_around_a_value_are_nothing() -> None:
+    result = policy().mutated(pod(annotations={annotation("settle"): " 3s "}))
+
+    assert environment(result)["DRAINER_SETTLE"] == "3s"
+
+
+def test_a_name_of_no_container_leaves_the_others_their_hook() -> None:
+    result = policy().mutated(pod(annotations={CONTAINER: "app nobody"}))
+
+    assert hook(result) is not None
+
+
+@pytest.mark.parametrize(
+    ("labels", "annotations", "spec", "excludes", "ports"),
+    [
+        ({"sidecar.istio.io/inject": "true"}, {}, {}, EXCLUDES_OF_ISTIO, "9808"),
+        ({}, {"istio.io/rev": "stable"}, {}, EXCLUDES_OF_ISTIO, "9808"),
+        ({}, {"linkerd.io/inject": "enabled"}, {}, EXCLUDES_OF_LINKERD, "9808"),
+        ({}, {}, {"initContainers": [{"name": "linkerd-proxy"}]}, EXCLUDES_OF_LINKERD, "9808"),
+        ({"sidecar.istio.io/inject": "true"}, {EXCLUDES_OF_ISTIO: "15020"}, {}, EXCLUDES_OF_ISTIO, "15020,9808"),
+        ({"sidecar.istio.io/inject": "true"}, {EXCLUDES_OF_ISTIO: "9808,1"}, {}, EXCLUDES_OF_ISTIO, "9808,1"),
+        ({"sidecar.istio.io/inject": "false"}, {"linkerd.io/inject": "disabled"}, {}, EXCLUDES_OF_ISTIO, None),
+    ],
+)
+def test_the_calls_of_the_kubelet_pass_a_mesh(
+    labels: dict[str, str], annotations: dict[str, str], spec: dict[str, Any], excludes: str, ports: str | None
+) -> None:
+    given = pod(annotations=annotations, **spec)
+    given["metadata"]["labels"] |= labels
+
+    assert policy().mutated(given)["metadata"]["annotations"].get(excludes) == ports
 
 
 def test_the_api_is_there_where_it_is_asked_for() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from drainer import sidecar
-from drainer.keys import INJECT, annotation
+from drainer.keys import CONTAINER, INJECT, annotation
 from tests.chart import helm
 from tests.chart.admission import Policy
 
@@ -106,6 +106,18 @@ def test_a_label_with_another_value_is_named(value: str) -> None:
     (said,) = warnings(pod(labels={INJECT: value}))
 
     assert f"is {value}; only" in said
+
+
+def test_containers_that_are_not_there_are_named() -> None:
+    (said,) = warnings(pod(annotations={CONTAINER: "app, nobody"}))
+
+    assert said == "drainer: drainer.dev/container names what is no ordinary container of this pod: nobody"
+
+
+def test_a_gate_that_would_never_open_is_named() -> None:
+    (said,) = warnings(pod(annotations={annotation("readiness_gate"): "true"}))
+
+    assert "drainer.dev/readiness-gate needs the API: give drainer.dev/kubernetes, on or auto" in said
 
 
 def test_false_opts_out_silently() -> None:
