@@ -9,11 +9,12 @@ import pytest
 
 from drainer import __version__, sidecar
 from drainer.errors import ConfigError
-from drainer.keys import CONTAINER, FORMER, INJECT, annotation
+from drainer.keys import CONTAINER, INJECT, annotation
 from tests.chart import helm
 from tests.chart.admission import Policy
 from tests.chart.test_same import EVERYTHING
 
+FORMER = annotation("former")
 NEEDED = "needs drainer inject"
 patch: Any = pytest.importorskip("drainer.commands.patch", reason=NEEDED)
 asked: Any = pytest.importorskip("drainer.commands.asked", reason=NEEDED)
