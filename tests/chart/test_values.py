@@ -124,7 +124,8 @@ def test_what_the_policy_takes_as_an_annotation_is_what_the_agent_takes(name: st
     )
     takes = True
     try:
-        BY_NAME[name].kind.parse(value)
+        # The agent takes blanks off the ends of its variables.
+        BY_NAME[name].kind.parse(value.strip())
     except ValueError:
         takes = False
 
