@@ -5,7 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import helm_python
+try:
+    import helm_python
+except ImportError:
+    sys.exit("make chart needs helm-python-sdk, which there is for Linux on x86-64 alone; elsewhere: helm package chart")
 
 CHART = Path(__file__).parent.parent / "chart"
 

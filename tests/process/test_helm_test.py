@@ -13,7 +13,7 @@ CHECK = Path(__file__).parents[2] / "chart" / "files" / "check.py"
 
 
 def check(app_port: int, agent_port: int) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, CHECK, "127.0.0.1", str(app_port), str(agent_port)]
+    command = [sys.executable, str(CHECK), "127.0.0.1", str(app_port), str(agent_port)]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=4 * PATIENCE)
 
 
