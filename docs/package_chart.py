@@ -8,7 +8,7 @@ from pathlib import Path
 try:
     import helm_python
 except ImportError:
-    sys.exit("make chart needs helm-python-sdk, which there is for Linux on x86-64 alone; elsewhere: helm package chart")
+    sys.exit("make chart needs helm-python-sdk (Linux on x86-64 alone); elsewhere: helm package chart")
 
 CHART = Path(__file__).parent.parent / "chart"
 

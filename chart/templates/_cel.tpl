@@ -75,11 +75,17 @@ and `annotations`. `problems` are sentences; with one of them nothing is put in.
 # Seconds.
 - name: ownGrace
   expression: variables.spec.?terminationGracePeriodSeconds.orValue(30)
+# Whether the agent's port is somebody else's.
 - name: isTaken
   expression: >-
     (variables.spec.containers + variables.spec.?initContainers.orValue([])).exists(c,
       c.?ports.orValue([]).exists(p, string(p.containerPort) == variables.port && p.?protocol.orValue('TCP') == 'TCP'))
-    || variables.port in variables.appPorts.findAll('[^,[:space:]]+')
+    || {{ include "drainer.cel.isAppPort" "variables.port" }}
+- name: notifyUrl
+  expression: {{ include "drainer.cel.given" "'notify-url'" }}
+- name: notifyPort
+  expression: >-
+    variables.notifyUrl.findAll('^[^/]*//[^/?]*:[0-9]+').map(v, v.findAll('[0-9]+$')[0])
 # Settings that are of no use without the API; with the gate the pod would never be ready.
 - name: vain
   expression: >-
@@ -92,17 +98,32 @@ and `annotations`. `problems` are sentences; with one of them nothing is put in.
 - name: refused
   expression: >-
     {{- include "drainer.cel.refused" . | trim | nindent 4 }}
-- name: problems
+# Of values that can be read.
+- name: contradictions
   expression: >-
-    variables.refused
-    + (variables.isWindows ? ['its containers run on Windows'] : [])
+    (variables.isWindows ? ['its containers run on Windows'] : [])
     + (variables.appPorts == '' ? ['no port of the app is known: give the annotation {{ $prefix }}/app-ports, or declare exactly one TCP port'] : [])
     + (variables.isTaken ? ['port ' + variables.port + ' is one of the pod already: give another with {{ $prefix }}/port'] : [])
     + (variables.ownGrace == 0 && {{ include "drainer.cel.given" "'grace-period'" }} == ''
       ? ['its grace period is 0: give {{ $prefix }}/grace-period'] : [])
     + variables.vain.map(f, '{{ $prefix }}/' + f + ' needs the API: give {{ $prefix }}/kubernetes, on or auto')
-    + ('notify' in {{ include "drainer.cel.given" "'close'" }}.findAll('[a-z]+') && {{ include "drainer.cel.given" "'notify-url'" }} == ''
+    + ('notify' in {{ include "drainer.cel.given" "'close'" }}.findAll('[a-z]+') && variables.notifyUrl == ''
       ? ['{{ $prefix }}/close names notify: give {{ $prefix }}/notify-url, like http://127.0.0.1:9809/drain'] : [])
+    + (variables.notifyUrl != '' && {{ include "drainer.cel.given" "'notify-remote'" }} != 'true'
+        && !variables.notifyUrl.matches('^[^/]*//(127[.][0-9.]+|[[]::1[]]|[Ll][Oo][Cc][Aa][Ll][Hh][Oo][Ss][Tt])([:/?]|$)')
+      ? ['{{ $prefix }}/notify-url leads to another host: give {{ $prefix }}/notify-remote, true, or a URL of loopback'] : [])
+    + variables.notifyPort.filter(p, p == variables.port || {{ include "drainer.cel.isAppPort" "p" }})
+      .map(p, '{{ $prefix }}/notify-url is on port ' + p + ', which is counted or the agent\'s own: give it a port of its own')
+    + {{ include "drainer.cel.given" "'websocket-ports'" }}.findAll('[0-9]+').filter(p, !{{ include "drainer.cel.isAppPort" "p" }})
+      .map(p, '{{ $prefix }}/websocket-ports has ' + p + ', which is no port of the app')
+- name: problems
+  expression: "size(variables.refused) > 0 ? variables.refused : variables.contradictions"
+{{- end }}
+
+{{/* Whether a port, an expression of text, is one of the app's. */}}
+{{- define "drainer.cel.isAppPort" -}}
+variables.appPorts.findAll('[0-9]+(-[0-9]+)?').map(r, r.split('-'))
+      .exists(r, int(r[0]) <= int({{ . }}) && int({{ . }}) <= int(r[size(r) - 1]))
 {{- end }}
 
 {{/* A sentence for each annotation of ours whose value the agent would refuse. */}}

@@ -188,6 +188,11 @@ def test_on_the_host_network_the_hook_has_a_host() -> None:
         ("ignore_peers", "10.0.0.1/8"),
         ("kubernetes", "yes"),
         ("serving_label", "true"),
+        ("app_ports", "9000-9900"),
+        ("notify_url", "http://notifier.example/drain"),
+        ("notify_url", "http://127.0.0.1:8080/drain"),
+        ("notify_url", "http://[::1]:9808/drain"),
+        ("websocket_ports", "8080,9000"),
         ("readiness_gate", "true"),
     ],
 )
@@ -257,6 +262,11 @@ def test_label_and_gate_come_with_their_settings() -> None:
     assert result["metadata"]["labels"][SERVING] == "true"
     assert result["spec"]["readinessGates"] == [*others, {"conditionType": SERVING}]
     assert policy(settings=settings).mutated(pod())["spec"]["readinessGates"] == [{"conditionType": SERVING}]
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9809/drain", "http://[::1]:9809", "http://LocalHost?x=:8080"])
+def test_a_url_of_loopback_is_good(url: str) -> None:
+    assert injected(policy().mutated(pod(annotations={annotation("notify_url"): url, annotation("close"): "notify"})))
 
 
 def test_the_token_is_in_the_hook() -> None:

@@ -55,6 +55,8 @@ MISTAKES = {
     "close": "notify",
     "readiness_gate": "true",
     "serving_label": "true",
+    "notify_url": "http://notifier.example/drain",
+    "websocket_ports": "9000",
 }
 
 
