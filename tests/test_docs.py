@@ -13,7 +13,7 @@ from drainer.phases import TRANSITIONS, Phase
 from drainer.settings import BY_NAME, PREFIX
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*(ROOT / folder / "README.md" for folder in ("", "chart", "kustomize")), *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def test_generated_parts_are_up_to_date() -> None:
@@ -32,14 +32,14 @@ def test_the_diagram_has_the_transitions_and_no_others() -> None:
     assert drawn == {(before, after) for before in Phase for after in TRANSITIONS[before]}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_setting_that_a_page_names_exists(page: Path) -> None:
     named = set(re.findall(rf"{PREFIX}([A-Z_]+[A-Z])", page.read_text()))
 
     assert {name.lower() for name in named} <= set(BY_NAME)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_relative_link_leads_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)", page.read_text()):
         assert (page.parent / target).exists(), target
