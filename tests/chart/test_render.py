@@ -116,6 +116,14 @@ def test_injection_needs_the_policy_in_v1(version: str, *, works: bool) -> None:
         helm.objects({"injection": {"enabled": True}}, version)
 
 
+@pytest.mark.parametrize("name", ["warnings", "rbac"])
+def test_policies_for_older_versions_are_written_in_their_language(name: str) -> None:
+    # Comprehensions with two variables came with Kubernetes 1.32, lists.range and flatten with 1.34.
+    text = rendered(name, helm.NEWEST)
+
+    assert [word for word in ("transformList", "transformMap", "lists.", "flatten", "cel.bind") if word in text] == []
+
+
 def test_the_suffixes_of_vendors_do_not_make_a_version_older() -> None:
     texts = helm.texts({"injection": {"enabled": True}}, "1.36.1-gke.1234000")
 
