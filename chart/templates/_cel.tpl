@@ -24,8 +24,10 @@ expression already. Requests and limits are maps, everything else has a type of 
 [{{ join ", " $items }}]
 {{- else if kindIs "string" .value -}}
 {{ hasPrefix "cel:" .value | ternary (trimPrefix "cel:" .value) (.value | quote) }}
-{{- else -}}
+{{- else if kindIs "bool" .value -}}
 {{ .value }}
+{{- else -}}
+{{ int64 .value }}
 {{- end -}}
 {{- end }}
 

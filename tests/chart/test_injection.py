@@ -275,6 +275,16 @@ def test_the_token_is_in_the_hook() -> None:
     assert hook(result)["httpGet"]["httpHeaders"] == [{"name": "X-Drainer-Token", "value": "s3cret"}]
 
 
+def test_rights_and_resources_of_the_sidecar_can_be_chosen() -> None:
+    rights = {"runAsUser": 1000680000, "capabilities": {"drop": ["ALL"], "add": ["SYS_PTRACE", "NET_RAW"]}}
+    resources = {"requests": {"cpu": "20m", "memory": "64Mi"}}
+
+    (container,) = policy(securityContext=rights, resources=resources).mutated(pod())["spec"]["initContainers"]
+
+    assert {key: container["securityContext"][key] for key in rights} == rights
+    assert container["resources"]["requests"] == resources["requests"]
+
+
 def test_release_namespace_and_kube_system_are_left_out() -> None:
     binding = helm.one(helm.objects({"injection": {"enabled": True}}), "MutatingAdmissionPolicyBinding")
 
