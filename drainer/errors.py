@@ -5,6 +5,8 @@
     DrainerError
     |-- ConfigError          settings that cannot be used; all mistakes in one message
     |-- StartError           the agent cannot start: its port is taken
+    |-- ManifestError        a manifest that cannot be read
+    |-- MissingExtraError    a command needs packages that the agent does without
     `-- SocketTableError     the kernel's socket table could not be read
         |-- RefusedError     ... and will not be: sock_diag is not to be had here
         `-- WireError        ... because the answer is not what inet_diag.h says
@@ -35,6 +37,33 @@ class ConfigError(DrainerError):
 
 class StartError(DrainerError):
     """The agent cannot start."""
+
+
+class ManifestError(DrainerError):
+    """A manifest cannot be used: `origin` is its file (`-`: standard input), `line` and `column` count from 1."""
+
+    def __init__(self, origin: str, detail: str, *, line: int | None = None, column: int | None = None) -> None:
+        super().__init__(origin, detail)
+        self.origin = origin
+        self.detail = detail
+        self.line = line
+        self.column = column
+
+    def __str__(self) -> str:
+        place = ":".join(str(part) for part in (self.origin, self.line, self.column) if part is not None)
+        return f"{place}: {self.detail}"
+
+
+class MissingExtraError(DrainerError):
+    """A command needs a package that only an extra brings."""
+
+    def __init__(self, extra: str, package: str) -> None:
+        super().__init__(extra, package)
+        self.extra = extra
+        self.package = package
+
+    def __str__(self) -> str:
+        return f"{self.package} is missing; pip install 'drainer[{self.extra}]'"
 
 
 class SocketTableError(DrainerError):

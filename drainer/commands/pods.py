@@ -1,0 +1,118 @@
+"""Where the pod is in a manifest: in a Pod itself, in the template of a workload, in the items of a List.
+
+An object is a plain mapping, as YAML and JSON give it. Nothing here changes one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+_GROUPS: Mapping[str, tuple[str, ...]] = {
+    "Pod": ("",),
+    "Deployment": ("apps", "extensions"),
+    "StatefulSet": ("apps",),
+    "ReplicaSet": ("apps", "extensions"),
+    "DaemonSet": ("apps", "extensions"),
+    "Rollout": ("argoproj.io",),
+}
+"""Kinds whose pods serve for good, and the API groups in which they mean what is meant here."""
+KINDS = tuple(_GROUPS)
+_FINITE = ("Job", "CronJob")
+
+
+class NoPod(StrEnum):
+    """Why an object has no pod that could be drained."""
+
+    OTHER_KIND = "other-kind"
+    """Its kind has no pods, or is not known."""
+    RUNS_TO_COMPLETION = "runs-to-completion"
+    """The pods of a Job or CronJob end by themselves."""
+    WORKLOAD_REF = "workload-ref"
+    """A Rollout that takes the template of another object: that one is to be changed."""
+    MALFORMED = "malformed"
+    """There is no list of containers, each with a name, where its kind has them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """An object that has pods."""
+
+    kind: str
+    namespace: str
+    """Empty where the manifest names none."""
+    name: str
+    pod: dict[str, Any]
+    """The object itself if it is a Pod, otherwise its template: has `spec`, and may have `metadata`."""
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """The PodSpec."""
+        found: dict[str, Any] = self.pod["spec"]
+        return found
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """Of the pod."""
+        return _mapping(_mapping(self.pod.get("metadata")).get("labels"))
+
+    @property
+    def annotations(self) -> Mapping[str, str]:
+        """Of the pod."""
+        return _mapping(_mapping(self.pod.get("metadata")).get("annotations"))
+
+
+def objects(data: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(kind, object) for each object of a document; the items of a List one by one, in their order.
+
+    The items of a `DeploymentList` need not say their kind.
+    """
+    yield from _objects(data, "")
+
+
+def _objects(data: Any, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    if not isinstance(data, dict):
+        return
+    kind = str(data.get("kind") or kind)
+    if kind.endswith("List") and isinstance(data.get("items"), list):
+        for item in data["items"]:
+            yield from _objects(item, kind.removesuffix("List"))
+    else:
+        yield kind, data
+
+
+def identity(kind: str, data: Mapping[str, Any]) -> tuple[str, str, str]:
+    """(kind, namespace, name) as people write them; a generated name ends with a star."""
+    metadata = _mapping(data.get("metadata"))
+    name = metadata.get("name") or (f"{metadata['generateName']}*" if metadata.get("generateName") else "")
+    return kind, str(metadata.get("namespace") or ""), str(name)
+
+
+def find(kind: str, data: dict[str, Any]) -> Workload | NoPod:
+    """The pod of an object as `objects` gives it, or why there is none."""
+    group, _, version = str(data.get("apiVersion") or "").rpartition("/")
+    if kind in _FINITE:
+        return NoPod.RUNS_TO_COMPLETION
+    if kind not in _GROUPS or (version and group not in _GROUPS[kind]):
+        return NoPod.OTHER_KIND
+    spec = data.get("spec")
+    if kind == "Rollout" and "workloadRef" in _mapping(spec):
+        return NoPod.WORKLOAD_REF
+    pod = data if kind == "Pod" else _mapping(spec).get("template")
+    if not isinstance(pod, dict) or not _has_containers(_mapping(pod.get("spec"))):
+        return NoPod.MALFORMED
+    return Workload(*identity(kind, data), pod=pod)
+
+
+def _has_containers(spec: Mapping[str, Any]) -> bool:
+    ordinary, init = spec.get("containers"), spec.get("initContainers")
+    return bool(ordinary) and all(
+        isinstance(some, list) and all(isinstance(_mapping(one).get("name"), str) for one in some)
+        for some in (ordinary, init or [])
+    )
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
