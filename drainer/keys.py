@@ -18,6 +18,10 @@ the label that a Service may select on, the pod's condition, and the readiness g
 INJECTED = f"{PREFIX}/injected"
 """Annotation: the version of the sidecar that was put in, by whichever way."""
 
+FORMER = f"{PREFIX}/former"
+"""Annotation: what inject changed and uninject has to know, as a JSON object: name of the field, label or annotation ->
+its value before, null where there was none."""
+
 CONTAINER = f"{PREFIX}/container"
 """Annotation: the containers that get the hook, instead of all ordinary ones; names with commas between them."""
 

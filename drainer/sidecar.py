@@ -39,6 +39,8 @@ class Sidecar:
     """Setting -> value as it is written, for settings that are CHOOSABLE; what is not here keeps its default."""
     native: bool = True
     """An init container with restartPolicy Always; otherwise an ordinary container."""
+    pull_policy: str = ""
+    """Always, IfNotPresent or Never; empty means what Kubernetes does by itself."""
 
     @property
     def port(self) -> int:
@@ -56,6 +58,7 @@ def container(sidecar: Sidecar) -> dict[str, Any]:
     return {
         "name": NAME,
         "image": sidecar.image,
+        **({"imagePullPolicy": sidecar.pull_policy} if sidecar.pull_policy else {}),
         "args": ["run"],
         # This makes it a native sidecar: it starts before the app, and outlives it.
         **({"restartPolicy": "Always"} if sidecar.native else {}),

@@ -18,6 +18,8 @@ from drainer.errors import ManifestError, MissingExtraError
 try:
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
+
+    from drainer.commands.splice import splice
 except ImportError:
     raise MissingExtraError("commands", "ruamel.yaml") from None
 
@@ -106,6 +108,38 @@ def _yaml_documents(text: str, origin: str) -> Iterator[Document]:
 def load(text: str) -> Any:
     """What one YAML document says. Raises YAMLError."""
     return YAML(typ="safe", pure=True).load(text)
+
+
+def rewritten(document: Document, data: dict[str, Any]) -> str:
+    """The document's text, changed so that it says `data`.
+
+    Raises ManifestError where the text is written so that it cannot be changed in place.
+    """
+    if data == document.data:
+        return document.text
+    if document.is_json:
+        return _json_text(document.text, data)
+    text = splice(document.text, document.data, data)
+    try:
+        says = load(text)
+    except YAMLError:
+        says = None
+    if says != data:
+        raise ManifestError(
+            document.origin,
+            "cannot be changed in place, because of anchors and aliases in the pod; write them out",
+            line=document.line,
+        )
+    return text
+
+
+def _json_text(text: str, data: dict[str, Any]) -> str:
+    """Indented as `text` is, with the blanks around it."""
+    indented = re.search(r"[{\[]\r?\n([ \t]+)", text)
+    body = text.strip()
+    separators = None if indented or re.search(r'": ', body) else (",", ":")
+    written = json.dumps(data, indent=indented[1] if indented else None, separators=separators, ensure_ascii=False)
+    return text.replace(body, written)
 
 
 def _document(origin: str, text: str, start: int, end: int, data: Any, *, is_json: bool) -> Document:

@@ -54,12 +54,12 @@ class Workload:
         return found
 
     @property
-    def labels(self) -> Mapping[str, str]:
+    def labels(self) -> Mapping[str, Any]:
         """Of the pod."""
         return _mapping(_mapping(self.pod.get("metadata")).get("labels"))
 
     @property
-    def annotations(self) -> Mapping[str, str]:
+    def annotations(self) -> Mapping[str, Any]:
         """Of the pod."""
         return _mapping(_mapping(self.pod.get("metadata")).get("annotations"))
 

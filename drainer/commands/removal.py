@@ -1,0 +1,120 @@
+"""Takes out of a pod what inject has put in, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from drainer.commands.mesh import ALL, without_port
+from drainer.keys import FORMER, INJECTED, SERVING
+from drainer.settings import BY_NAME
+from drainer.sidecar import NAME
+
+GRACE_FIELD = "terminationGracePeriodSeconds"
+HOOK_PATH = "/drain"
+
+
+def filled(value: dict[str, Any], *path: str) -> dict[str, Any]:
+    """The mapping at a path; where there is none yet, or nothing in its place, an empty one is put there."""
+    for key in path:
+        if not value.get(key):
+            value[key] = {}
+        value = value[key]
+    return value
+
+
+def emptied(value: dict[str, Any], *path: str) -> None:
+    """Remove what is empty at the end of a path, and what is empty then above it."""
+    parents = [value]
+    for key in path[:-1]:
+        if not isinstance(parents[-1].get(key), dict):
+            return
+        parents.append(parents[-1][key])
+    for parent, key in zip(reversed(parents), reversed(path), strict=True):
+        if key in parent and not parent[key]:
+            del parent[key]
+
+
+def is_agent(one: dict[str, Any]) -> bool:
+    """Whether a container is the sidecar, whoever has put it in."""
+    return one["name"] == NAME and any(name == BY_NAME["app_ports"].env for name, _ in _variables(one))
+
+
+def _variables(one: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for entry in one.get("env") or ():
+        if isinstance(entry, dict):
+            yield str(entry.get("name", "")), str(entry.get("value", ""))
+
+
+def take_out(pod: dict[str, Any]) -> bool:
+    """Whether something was in it.
+
+    The sidecar is known by the annotation beside it, its hooks by path and port. The pod's former grace period comes
+    back unless it was changed since: then it is no longer what the sidecar was told.
+    """
+    annotations = (pod.get("metadata") or {}).get("annotations") or {}
+    if INJECTED not in annotations:
+        return False
+    spec = pod["spec"]
+    variables = _remove_sidecar(spec)
+    port = int(variables.get(BY_NAME["port"].env) or BY_NAME["port"].default or 0)
+    for one in spec["containers"]:
+        if is_drain_hook((one.get("lifecycle") or {}).get("preStop"), port):
+            del one["lifecycle"]["preStop"]
+            emptied(one, "lifecycle")
+    _restore(pod, annotations, variables.get(BY_NAME["grace_period"].env, ""), port)
+    annotations.pop(FORMER, None)
+    del annotations[INJECTED]
+    emptied(pod, "metadata", "annotations")
+    return True
+
+
+def _remove_sidecar(spec: dict[str, Any]) -> dict[str, str]:
+    """What its variables were; nothing if somebody has removed it already."""
+    for key in ("initContainers", "containers"):
+        for one in spec.get(key) or ():
+            if is_agent(one):
+                spec[key].remove(one)
+                emptied(spec, key)
+                return dict(_variables(one))
+    return {}
+
+
+def is_drain_hook(hook: Any, port: int) -> bool:
+    """Whether a preStop calls the sidecar."""
+    get = hook.get("httpGet") if isinstance(hook, dict) else None
+    return isinstance(get, dict) and get.get("path") == HOOK_PATH and get.get("port") == port
+
+
+def _restore(pod: dict[str, Any], annotations: dict[str, str], told: str, port: int) -> None:
+    spec = pod["spec"]
+    former = _former(annotations)
+    if GRACE_FIELD in former and f"{spec.get(GRACE_FIELD)}s" == told:
+        if former[GRACE_FIELD] is None:
+            del spec[GRACE_FIELD]
+        else:
+            spec[GRACE_FIELD] = former[GRACE_FIELD]
+    for mesh in ALL:
+        if mesh.excludes in former and mesh.excludes in annotations:
+            kept = without_port(annotations[mesh.excludes], port)
+            if kept or former[mesh.excludes] is not None:
+                annotations[mesh.excludes] = kept
+            else:
+                del annotations[mesh.excludes]
+    if SERVING in former:
+        pod["metadata"].get("labels", {}).pop(SERVING, None)
+        emptied(pod, "metadata", "labels")
+    if "readinessGates" in former:
+        gates = [gate for gate in spec.get("readinessGates") or () if gate != {"conditionType": SERVING}]
+        spec["readinessGates"] = gates
+        emptied(spec, "readinessGates")
+
+
+def _former(annotations: dict[str, str]) -> dict[str, Any]:
+    """What the annotation tells; nothing if somebody has made it unreadable."""
+    try:
+        former = json.loads(annotations.get(FORMER, "{}"))
+    except ValueError:
+        return {}
+    return former if isinstance(former, dict) else {}
