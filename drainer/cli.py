@@ -1,4 +1,4 @@
-"""The command line: run, census, version. Heavy imports happen inside the commands."""
+"""The command line: run, census, inject, version. Heavy imports happen inside the commands."""
 
 from __future__ import annotations
 
@@ -23,16 +23,22 @@ class Exit(IntEnum):
     """It could not be done: the port is taken, the socket table cannot be read."""
     USAGE = 2
     """Settings or arguments cannot be used."""
+    FOUND = 3
+    """Nothing failed, and what was looked for is there: `inject --diff` has a difference."""
 
 
 def main(arguments: Sequence[str], early: list[int]) -> Exit:
     """Run one command. `early` holds signals that came before."""
-    parsed = _parser().parse_args(arguments)
+    parsed = _parser(arguments[:1]).parse_args(arguments)
     try:
         if parsed.command == "run":
             _run(parsed, early)
         elif parsed.command == "census":
             _census(parsed)
+        elif parsed.command == "inject":
+            from drainer.commands.inject import run  # noqa: PLC0415 - not needed by the other commands
+
+            return Exit.FOUND if run(parsed) else Exit.OK
         else:
             sys.stdout.write(f"drainer {__version__}\n")
     except ConfigError as error:
@@ -67,7 +73,7 @@ def _census(parsed: argparse.Namespace) -> None:
 _CENSUS_SETTINGS = ("app_ports", "ignore_peers", "idle_after")
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(command: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="drainer", description="Ends long-lived connections well in Kubernetes.", allow_abbrev=False
     )
@@ -81,6 +87,13 @@ def _parser() -> argparse.ArgumentParser:
     _add_settings(run, [setting.name for setting in SETTINGS])
     census = commands.add_parser("census", help="print once what would be counted and what not", allow_abbrev=False)
     _add_settings(census, _CENSUS_SETTINGS)
+    inject = commands.add_parser(
+        "inject", help="put the sidecar into Kubernetes manifests, or take it out", allow_abbrev=False
+    )
+    if command == ["inject"]:
+        from drainer.commands.inject import add_arguments  # noqa: PLC0415 - the agent does without
+
+        add_arguments(inject)
     commands.add_parser("version", help="print the version")
     return parser
 

@@ -46,19 +46,19 @@ class Document:
 def read(sources: Sequence[str], stdin: IO[bytes]) -> list[Document]:
     """All documents of files, folders (their *.yaml, *.yml and *.json, not of folders in them) and `-`.
 
-    Raises ManifestError, also for a folder that has none.
+    What is named twice is read once. Raises ManifestError, also for a folder that has none.
     """
     documents: list[Document] = []
-    for source in sources:
-        for origin in _files(source):
-            try:
-                content = stdin.read() if origin == STDIN else Path(origin).read_bytes()
-                text = content.decode("utf-8-sig")
-            except OSError as error:
-                raise ManifestError(origin, f"cannot be read ({error.strerror})") from None
-            except UnicodeDecodeError as error:
-                raise ManifestError(origin, f"is not UTF-8 at byte {error.start}") from None
-            documents += parse(text, origin)
+    origins = dict.fromkeys(origin for source in sources for origin in _files(source))
+    for origin in origins:
+        try:
+            content = stdin.read() if origin == STDIN else Path(origin).read_bytes()
+            text = content.decode("utf-8-sig")
+        except OSError as error:
+            raise ManifestError(origin, f"cannot be read ({error.strerror})") from None
+        except UnicodeDecodeError as error:
+            raise ManifestError(origin, f"is not UTF-8 at byte {error.start}") from None
+        documents += parse(text, origin)
     return documents
 
 
