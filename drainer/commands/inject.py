@@ -13,7 +13,7 @@ from drainer.commands.asked import PULL_POLICIES, Options, seconds, texts
 from drainer.commands.mesh import MESHES
 from drainer.commands.output import Changed, show, show_diff, write
 from drainer.commands.patch import Injection, inject, uninject
-from drainer.commands.reports import as_json, as_text
+from drainer.commands.reports import Entry, as_json, as_text
 from drainer.errors import ConfigError
 from drainer.settings import BY_NAME
 from drainer.sidecar import CHOOSABLE, IMAGE
@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(parsed: argparse.Namespace) -> bool:
     """Whether --diff found something. Raises ConfigError and ManifestError before anything is written."""
-    options = _options(parsed)
+    options = options_of(parsed)
     from drainer.commands.manifests import read  # noqa: PLC0415 - a wrong flag is said without ruamel too
 
     documents = read(_sources(parsed), sys.stdin.buffer)
@@ -71,7 +71,8 @@ def run(parsed: argparse.Namespace) -> bool:
     return bool(parsed.diff) and any(one.before != one.after for one in changed)
 
 
-def _options(parsed: argparse.Namespace) -> Options:
+def options_of(parsed: argparse.Namespace) -> Options:
+    """The flags, checked. Raises ConfigError with every mistake."""
     mistakes: list[str] = []
     given = {name: getattr(parsed, name) for name in _ASKED if getattr(parsed, name) is not None}
     found: dict[str, str] = {}
@@ -111,7 +112,8 @@ def _changed(documents: Iterable[Any], change: Callable[[Mapping[str, Any]], Inj
 
     mistakes: list[str] = []
     for origin, of_one in itertools.groupby(documents, key=lambda document: document.origin):
-        before, after, report = "", "", []
+        before, after = "", ""
+        report: list[Entry] = []
         for document in of_one:
             before += document.text
             if document.data is None:

@@ -123,7 +123,7 @@ def as_text(origin: str, entries: Iterable[Entry]) -> str:
         lines.append(f"{origin}: {entry.title}: {entry.outcome.value}{reason}{entry.text and f': {entry.text}'}")
         lines += [f"    {remark.hint.value}: {remark.text}" for remark in entry.remarks]
     if others:
-        lines.append(f"{origin}: {others} other object{'s' if others > 1 else ''}: as they were")
+        lines.append(f"{origin}: {others} without pods: unchanged")
     return "".join(line + "\n" for line in lines)
 
 

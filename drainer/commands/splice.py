@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -124,14 +124,15 @@ class _Editor:
         self, place: SequencePlace, before: Sequence[Any], after: Sequence[Any], opening: int
     ) -> Iterator[_Edit]:
         column = _column(self._text, _dash(self._text, place.items[0]))
-        old = {_key(value): (own, value) for own, value in zip(place.items, before, strict=True)}
+        names = _names(before, after)
+        old = dict(zip(names(before), zip(place.items, before, strict=True), strict=True))
         previous = opening
-        for value in after:
+        for name, value in zip(names(after), after, strict=True):
             written = item(value, column, self._style)
-            if _key(value) not in old:
+            if name not in old:
                 yield self._lines_after(previous, written)
                 continue
-            own, former = old.pop(_key(value))
+            own, former = old.pop(name)
             if _is_open(own, former, value):
                 yield from self.value(own, former, value)
             else:
@@ -155,11 +156,12 @@ class _Editor:
                 yield _Edit(own_key.start, starts[1], "") if index == 0 else _Edit(ends[index - 1], own.end, "")
 
     def _flow_sequence(self, place: SequencePlace, before: Sequence[Any], after: Sequence[Any]) -> Iterator[_Edit]:
-        old = {_key(value): (own, value) for own, value in zip(place.items, before, strict=True)}
+        names = _names(before, after)
+        old = dict(zip(names(before), zip(place.items, before, strict=True), strict=True))
         previous: Place | None = None
-        for value in after:
-            if _key(value) in old:
-                previous, former = old.pop(_key(value))
+        for name, value in zip(names(after), after, strict=True):
+            if name in old:
+                previous, former = old.pop(name)
                 yield from self.value(previous, former, value)
             elif previous is None:
                 yield _Edit(place.items[0].start, place.items[0].start, f"{flow(value)}, ")
@@ -201,8 +203,14 @@ def _is_open(place: Place, before: Any, after: Any) -> bool:
     return not isinstance(before, (dict, list)) and before is not None and not isinstance(after, (dict, list))
 
 
-def _key(value: Any) -> str:
-    """What an item of a list is known by, as Kubernetes merges lists: its name."""
-    if isinstance(value, dict) and "name" in value:
-        return f"name {value['name']}"
-    return json.dumps(value, default=str)
+def _names(before: Sequence[Any], after: Sequence[Any]) -> Callable[[Sequence[Any]], list[str]]:
+    """What the items of both lists are known by: their names, as Kubernetes merges lists.
+
+    Where they have none: by their place in lists of one length, and otherwise by all that they say.
+    """
+    if len(before) == len(after) and not any("name" in value for value in after if isinstance(value, dict)):
+        return lambda values: [str(index) for index, _ in enumerate(values)]
+    return lambda values: [
+        f"name {value['name']}" if isinstance(value, dict) and "name" in value else json.dumps(value, default=str)
+        for value in values
+    ]

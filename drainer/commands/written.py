@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-_PLAIN = re.compile(r"[A-Za-z/][\w./-]*(:[\w./-]+)*|\d+(ms|[smh]|[KMG]i)", re.ASCII)
+_PLAIN = re.compile(r"[A-Za-z/][\w./@-]*(:[\w./@-]+)*|\d+(ms|[smh]|[KMG]i)", re.ASCII)
 _IN_SINGLE_QUOTES = re.compile(r"[ !\"#-&(-~]+")
 _WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "y", "n", "null"})
 """What is a boolean or nothing to some reader, in any case."""
