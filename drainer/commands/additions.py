@@ -11,6 +11,7 @@ from typing import Any
 from drainer.commands.asked import Asked
 from drainer.commands.mesh import meshes_of, proxy_remarks, with_port
 from drainer.commands.pods import NoPod, Workload
+from drainer.commands.rbac import rights_of
 from drainer.commands.removal import GRACE_FIELD, filled, is_agent, is_drain_hook
 from drainer.commands.reports import Hint, Remark, Skip
 from drainer.config import DEFAULT_GRACE
@@ -172,19 +173,11 @@ def add_api(workload: Workload, sidecar: Sidecar, former: dict[str, Any], *, ren
         return
     if not renders_role:
         account = workload.spec.get("serviceAccountName") or "default"
-        yield Remark(Hint.ROLE, f"service account {account} needs: {rights(sidecar)}; --rbac writes the Role")
+        yield Remark(
+            Hint.ROLE, f"service account {account} needs: {rights_of(sidecar.settings)}; --rbac writes the Role"
+        )
     if workload.spec.get("automountServiceAccountToken") is False:
         yield Remark(Hint.NO_API_TOKEN, "automountServiceAccountToken is false: mount a token, or the API is not used")
-
-
-def rights(sidecar: Sidecar) -> str:
-    """What the agent's Role has to allow."""
-    settings = sidecar.settings
-    patches = settings.get("condition") != "false" or "true" in map(settings.get, ("serving_label", "readiness_gate"))
-    some = ["get, watch pods"]
-    some += ["patch pods/status"] if patches else []
-    some += ["create events"] if settings.get("events") != "false" else []
-    return "; ".join(some)
 
 
 def about(workload: Workload, sidecar: Sidecar) -> Iterator[Remark]:

@@ -39,7 +39,7 @@ class Options:
     """Who gets the hook; empty: every ordinary container."""
     mesh: str = "auto"
     renders_role: bool = False
-    """Whether the rights are written beside it."""
+    """Whether the Role is written beside it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from drainer.commands.asked import PULL_POLICIES, Options, seconds, texts
 from drainer.commands.mesh import MESHES
 from drainer.commands.output import Changed, show, show_diff, write
 from drainer.commands.patch import Injection, inject, uninject
+from drainer.commands.rbac import Rights, needs, rendered
 from drainer.commands.reports import Entry, as_json, as_text
 from drainer.errors import ConfigError
 from drainer.settings import BY_NAME
@@ -35,6 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--diff", action="store_true", help="print what would change; exit code 3 if something would")
     where.add_argument("-i", "--in-place", action="store_true", help="write the files anew instead of printing them")
+    add("--rbac", action="store_true", help="print the Role that the use of the API needs, and the policy beside it")
+    add("-n", "--namespace", default="", metavar="X", help="for --rbac: of objects that name none")
     add("--report", choices=("text", "json"), default="text", help="how standard error says what became of each object")
     add("--image", default=f"{IMAGE}:{__version__}", metavar="X", help="the sidecar's image (default: %(default)s)")
     add("--image-pull-policy", choices=PULL_POLICIES, default="", help="default: what Kubernetes does by itself")
@@ -55,6 +58,10 @@ def run(parsed: argparse.Namespace) -> bool:
     options = options_of(parsed)
     from drainer.commands.manifests import read  # noqa: PLC0415 - a wrong flag is said without ruamel too
 
+    if parsed.rbac and (parsed.diff or parsed.uninject):
+        raise ConfigError(
+            ["--rbac cannot be used together with --diff or --uninject; allowed: alone or with --in-place"]
+        )
     documents = read(_sources(parsed), sys.stdin.buffer)
     change: Callable[[Mapping[str, Any]], Injection] = (
         uninject if parsed.uninject else lambda manifest: inject(manifest, options)
@@ -62,10 +69,11 @@ def run(parsed: argparse.Namespace) -> bool:
     changed = list(_changed(documents, change))
     if parsed.diff:
         show_diff(changed)
-    elif parsed.in_place:
-        write(changed)
     else:
-        show(changed)
+        extra = _role_objects(changed, parsed.namespace) if parsed.rbac else []
+        if parsed.in_place:
+            write(changed)
+        show([] if parsed.in_place else changed, extra)
     reports = [(one.origin, one.report) for one in changed]
     sys.stderr.write(as_json(reports) if parsed.report == "json" else "".join(as_text(*report) for report in reports))
     return bool(parsed.diff) and any(one.before != one.after for one in changed)
@@ -94,6 +102,7 @@ def options_of(parsed: argparse.Namespace) -> Options:
         native=parsed.native != "no",
         containers=tuple(parsed.container),
         mesh=parsed.mesh,
+        renders_role=parsed.rbac,
     )
 
 
@@ -114,6 +123,7 @@ def _changed(documents: Iterable[Any], change: Callable[[Mapping[str, Any]], Inj
     for origin, of_one in itertools.groupby(documents, key=lambda document: document.origin):
         before, after = "", ""
         report: list[Entry] = []
+        manifests: list[Mapping[str, Any]] = []
         for document in of_one:
             before += document.text
             if document.data is None:
@@ -126,6 +136,22 @@ def _changed(documents: Iterable[Any], change: Callable[[Mapping[str, Any]], Inj
                 continue
             after += rewritten(document, injection.manifest)
             report += injection.report
-        yield Changed(origin, before, after, tuple(report))
+            manifests.append(injection.manifest)
+        yield Changed(origin, before, after, tuple(report), tuple(manifests))
     if mistakes:
         raise ConfigError(mistakes)
+
+
+def _role_objects(changed: Iterable[Changed], namespace: str) -> list[dict[str, Any]]:
+    """Once for each service account. Raises ConfigError where its namespace is not known."""
+    wanted: dict[tuple[str, str], Rights] = {}
+    for one in changed:
+        for manifest in one.manifests:
+            for key, rights in needs(manifest, namespace).items():
+                wanted[key] = wanted.get(key, Rights()) | rights
+    lost = [account for named, account in wanted if not named]
+    if lost:
+        raise ConfigError(
+            [f"service account {account}: its namespace is not known; allowed: with --namespace" for account in lost]
+        )
+    return [entry for key, rights in wanted.items() for entry in rendered(*key, rights)]

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from drainer.commands.reports import Entry
+from drainer.commands.written import Style, mapping
 from drainer.errors import ManifestError
 
 
@@ -23,16 +26,23 @@ class Changed:
     before: str
     after: str
     report: tuple[Entry, ...]
+    manifests: tuple[Mapping[str, Any], ...] = ()
+    """What `after` says."""
 
 
-def show(changed: Iterable[Changed]) -> None:
-    """Print all of them as one stream."""
+def show(changed: Iterable[Changed], extra: Iterable[Mapping[str, Any]] = ()) -> None:
+    """Print all of them as one stream, and more objects after it."""
     stream = ""
     for one in changed:
         if stream and not stream.endswith("\n"):
             stream += "\n"
         both_json = stream.startswith("{") and one.after.startswith("{")
         stream += one.after if not stream or both_json or one.after.startswith("---") else f"---\n{one.after}"
+    for data in extra:
+        if stream.startswith("{"):
+            stream += json.dumps(data, indent=2) + "\n"
+        else:
+            stream += "".join(f"{line}\n" for line in ("---", *mapping({**data}, 0, Style())))
     _print(stream)
 
 

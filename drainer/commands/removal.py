@@ -38,10 +38,11 @@ def emptied(value: dict[str, Any], *path: str) -> None:
 
 def is_agent(one: dict[str, Any]) -> bool:
     """Whether a container is the sidecar, whoever has put it in."""
-    return one["name"] == NAME and any(name == BY_NAME["app_ports"].env for name, _ in _variables(one))
+    return one["name"] == NAME and any(name == BY_NAME["app_ports"].env for name, _ in variables_of(one))
 
 
-def _variables(one: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def variables_of(one: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """(name, value) of a container's variables; the value is empty where it comes from elsewhere."""
     for entry in one.get("env") or ():
         if isinstance(entry, dict):
             yield str(entry.get("name", "")), str(entry.get("value", ""))
@@ -77,7 +78,7 @@ def _remove_sidecar(spec: dict[str, Any]) -> dict[str, str]:
             if is_agent(one):
                 spec[key].remove(one)
                 emptied(spec, key)
-                return dict(_variables(one))
+                return dict(variables_of(one))
     return {}
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import textwrap
 from dataclasses import dataclass
 from typing import Any
 
 _PLAIN = re.compile(r"[A-Za-z/][\w./@-]*(:[\w./@-]+)*|\d+(ms|[smh]|[KMG]i)", re.ASCII)
 _IN_SINGLE_QUOTES = re.compile(r"[ !\"#-&(-~]+")
+_WIDTH = 100
+_FOLDABLE = re.compile(r"\S+( \S+)+", re.ASCII)
+"""Words with one blank between them: they come out the same when they are read again."""
 _WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "y", "n", "null"})
 """What is a boolean or nothing to some reader, in any case."""
 
@@ -43,6 +47,9 @@ def pair(key: str, value: Any, column: int, style: Style) -> list[str]:
         return [head, *mapping(value, column + style.step, style)]
     if isinstance(value, list) and any(isinstance(entry, (dict, list)) for entry in value):
         return [head, *(line for entry in value for line in item(entry, column + style.offset, style))]
+    if isinstance(value, str) and len(value) > _WIDTH and _FOLDABLE.fullmatch(value):
+        lines = textwrap.wrap(value, _WIDTH, break_long_words=False, break_on_hyphens=False)
+        return [f"{head} >-", *(" " * (column + style.step) + line for line in lines)]
     return [f"{head} {flow(value)}"]
 
 
