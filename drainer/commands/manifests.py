@@ -152,6 +152,8 @@ def _document(origin: str, text: str, start: int, end: int, data: Any, *, is_jso
 def _located(error: YAMLError, origin: str, lines_before: int) -> ManifestError:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     problem = getattr(error, "problem", None) or str(error)
+    if problem.startswith("but "):
+        problem = f"{getattr(error, 'context', '')}, {problem}"
     # Of a duplicate key ruamel shows the values, which may be secrets.
     said = " ".join(str(problem).split()).partition(" with value ")[0]
     if mark is None:

@@ -58,8 +58,10 @@ def _place(event: Any, events: Iterator[Any], text: str) -> Place:
     if isinstance(event, SequenceStartEvent):
         return _sequence(event, events, text)
     start, end = event.start_mark.index, event.end_mark.index
-    # A block of text is said to end where the next line begins.
-    return Place(start, start + len(text[start:end].rstrip()), str(getattr(event, "value", "")))
+    value = str(getattr(event, "value", ""))
+    # A block of text is said to end where the next line begins; the empty lines before that may belong to it (`|+`).
+    keeps_lines = getattr(event, "style", None) in ("|", ">") and value.endswith("\n\n")
+    return Place(start, end - 1 if keeps_lines else start + len(text[start:end].rstrip()), value)
 
 
 def _mapping(event: Any, events: Iterator[Any], text: str) -> MappingPlace:

@@ -202,7 +202,8 @@ def _of_status(rights: Rights) -> Iterator[tuple[str, str]]:
         (
             "variables.now.?status.orValue({}).all(key, key == 'conditions' || "
             "variables.before.?status[?key] == variables.now.status[?key]) && "
-            "variables.before.?status.orValue({}).all(key, key == 'conditions' || variables.now.?status[?key].hasValue())"
+            "variables.before.?status.orValue({}).all(key, key == 'conditions' || "
+            "variables.now.?status[?key].hasValue())"
         ),
         "of the status only the conditions may be changed",
     )

@@ -195,11 +195,13 @@ class _Editor:
 
 
 def _is_open(place: Place, before: Any, after: Any) -> bool:
-    """Whether a value can be changed where it is: a filled mapping or list in itself, a scalar to another scalar."""
+    """Whether a value can be changed where it is: a mapping that keeps a key, a filled list, a scalar to a scalar."""
     if before == after:
         return True
-    if isinstance(place, (MappingPlace, SequencePlace)):
-        return type(before) is type(after) and bool(before) and bool(after)
+    if isinstance(place, MappingPlace):
+        return isinstance(after, dict) and not before.keys().isdisjoint(after)
+    if isinstance(place, SequencePlace):
+        return isinstance(after, list) and bool(before) and bool(after)
     return not isinstance(before, (dict, list)) and before is not None and not isinstance(after, (dict, list))
 
 
