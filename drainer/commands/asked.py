@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from drainer.commands.mesh import ALL
 from drainer.commands.pods import Workload
 from drainer.commands.reports import Hint, Remark
 from drainer.config import Config
@@ -19,6 +20,7 @@ PULL_POLICIES = ("Always", "IfNotPresent", "Never")
 _GRACE = re.compile(r"([1-9]\d{0,4})(s|m|h)?", re.ASCII)
 _GRACE_ALLOWED = "whole seconds, like 60 or 60s, or 2m, 1h"
 _SECONDS = {None: 1, "s": 1, "m": 60, "h": 3600}
+_EXCLUDES = tuple(mesh.excludes for mesh in ALL)
 _OURS = {INJECT, INJECTED, FORMER, CONTAINER, SERVING}
 
 
@@ -101,7 +103,7 @@ def asked(workload: Workload, options: Options) -> Asked:
     odd = [
         f"{key}={value!r} is not text; allowed: quotes around it"
         for key, value in workload.annotations.items()
-        if key.startswith(f"{PREFIX}/") and not isinstance(value, str)
+        if (key.startswith(f"{PREFIX}/") or key in _EXCLUDES) and not isinstance(value, str)
     ]
     if odd:
         raise ConfigError(odd)

@@ -69,6 +69,9 @@ def _mapping(event: Any, events: Iterator[Any], text: str) -> MappingPlace:
     while not isinstance(following := next(events), MappingEndEvent):
         key = _place(following, events, text)
         value = _place(next(events), events, text)
+        if value.start == value.end:
+            # Nothing is said to be where the next token begins.
+            value.start = value.end = text.index(":", key.end) + 1
         found.pairs[key.text] = (key, value)
         # A block has no end of its own: its marks tell where the next token begins.
         found.end = max(key.end, value.end)

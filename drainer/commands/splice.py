@@ -24,8 +24,8 @@ def splice(text: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> st
     It is for changes that add, take away or change keys and items, not for such that move them. Where the text uses
     aliases the result may say something else: whoever calls this reads it again and compares.
     """
-    whole = text if text.endswith("\n") else text + "\n"
     newline = "\r\n" if "\r\n" in text else "\n"
+    whole = text if text.endswith("\n") else text + newline
     root = places(whole)
     if root is None:
         raise AssertionError("a document that says something has a place")
@@ -87,7 +87,7 @@ class _Editor:
         elif isinstance(place, SequencePlace):
             yield from self._sequence(place, before, after, place.start if opening is None else opening)
         else:
-            yield _Edit(place.start, place.end, flow(after))
+            yield _Edit(place.start, place.end, flow(after, self._text[place.start]))
 
     def _mapping(
         self, place: MappingPlace, before: Mapping[str, Any], after: Mapping[str, Any], opening: int | None

@@ -27,15 +27,17 @@ class Style:
     """From a mapping to the dashes of a list in it."""
 
 
-def flow(value: Any) -> str:
-    """On one line."""
+def flow(value: Any, quote: str = "") -> str:
+    """On one line; `quote`: with which one text is to be quoted if it can be."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{flow(key)}: {flow(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(map(flow, value)) + "]"
-    if isinstance(value, str) and _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
+    if isinstance(value, str) and quote == "'" and "'" not in value and value.isprintable():
+        return f"'{value}'"
+    if isinstance(value, str) and quote != '"' and _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
         return value
-    if isinstance(value, str) and '"' in value and _IN_SINGLE_QUOTES.fullmatch(value):
+    if isinstance(value, str) and quote != '"' and '"' in value and _IN_SINGLE_QUOTES.fullmatch(value):
         return f"'{value}'"
     return json.dumps(value, ensure_ascii=False)
 

@@ -12,6 +12,9 @@ from drainer.commands.written import Style, flow, mapping, pair
 
 CASES: dict[str, tuple[str, Any, str]] = {
     "a scalar": ("a: 1   # one\nb: 2\n", {"a": 3, "b": 2}, "a: 3   # one\nb: 2\n"),
+    "a text in quotes": ("a: 'x' # x\n", {"a": "y z"}, "a: 'y z' # x\n"),
+    "a text in double quotes": ('a: "x"\n', {"a": "y"}, 'a: "y"\n'),
+    "a text that cannot have its quotes": ("a: 'x'\n", {"a": "it's"}, 'a: "it\'s"\n'),
     "a text of two lines": ("a: |\n  x\n  y\nb: 2\n", {"a": "z", "b": 2}, "a: z\nb: 2\n"),
     "a key after lines that are kept": (
         "a: |+\n  x\n\nc: 3\n",
@@ -40,13 +43,12 @@ CASES: dict[str, tuple[str, Any, str]] = {
         {"a": [{"name": 1}, {"name": 2}]},
         "a: # as\n- name: 1\n# of 2\n- name: 2\n",
     ),
-    "an item at the end": ("a:\n  - x\n  # end\n", {"a": ["x", "y"]}, "a:\n  - x\n  - y\n  # end\n"),
+    "an item at the end": ("a:\n  - x\n  # end\n", {"a": ["x", "z"]}, "a:\n  - x\n  - z\n  # end\n"),
     "an item goes": ("a:\n- x\n- y # y\n- z\n", {"a": ["x", "z"]}, "a:\n- x\n- z\n"),
     "the first item goes": ("a:\n- x\n- y\n", {"a": ["y"]}, "a:\n- y\n"),
     "an item becomes something else": ("a:\n- {name: x, b: 1}\n", {"a": [{"name": "x"}]}, "a:\n- {name: x}\n"),
     "an empty item is filled": ("a:\n- {}\n- 2\n", {"a": [{"b": 1}, 2]}, "a:\n- b: 1\n- 2\n"),
     "a list at the top": ("- 1\n- 2\n", [1, 3], "- 1\n- 3\n"),
-    "a list at the top gets an item": ("- 1\n", [0, 1], "- 1\n- 0\n"),
     "a key in braces": ("a: { b: 1 }  # c\n", {"a": {"b": 1, "c": 2}}, "a: { b: 1, c: 2 }  # c\n"),
     "two keys in braces": ("a: {b: 1}\n", {"a": {"b": 1, "c": 2, "d": [3]}}, "a: {b: 1, c: 2, d: [3]}\n"),
     "a value in braces": ("a: { b: 1 }\n", {"a": {"b": {"c": 2}}}, "a: { b: {c: 2} }\n"),
@@ -77,12 +79,12 @@ CASES: dict[str, tuple[str, Any, str]] = {
     "a merged key is kept": (
         "a: &a {b: 1}\nc:\n  <<: *a\n",
         {"a": {"b": 1}, "c": {"b": 1, "d": 2}},
-        "a: &a {b: 1}\nc:\n  <<: *a\n  d: 2\n",
+        "a: &a {b: 1}\nc:\n  d: 2\n  <<: *a\n",
     ),
     "a merged key is overridden": (
         "a: &a {b: 1}\nc:\n  <<: *a\n",
         {"a": {"b": 1}, "c": {"b": 2}},
-        "a: &a {b: 1}\nc:\n  <<: *a\n  b: 2\n",
+        "a: &a {b: 1}\nc:\n  b: 2\n  <<: *a\n",
     ),
     "an alias is written out": (
         "a: &a {b: 1}\nc: *a\n",
