@@ -96,7 +96,7 @@ lock: ## requirements/*.txt anew, with the newest versions allowed
 test-newest: ## all tests with the newest dependencies, not the locked ones
 	$(call venv,.venv-newest)
 	@.venv-newest/bin/python $(PIP) --upgrade pip
-	@.venv-newest/bin/python $(PIP) --upgrade --editable '.[demo]' --group test
+	@.venv-newest/bin/python $(PIP) --upgrade --editable '.[commands,demo]' --group test
 	.venv-newest/bin/python -m pytest $(PYTEST_ARGS)
 
 test-wheel: setup ## the built wheel, with only what ships, starts

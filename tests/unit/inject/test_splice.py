@@ -140,7 +140,8 @@ def test_an_edit(text: str, wanted: Any, expected: str) -> None:
 def test_a_value_on_one_line_means_the_same_to_every_reader(value: Any, written: str) -> None:
     assert flow(value) == written
     assert load(f"x: {written}") == {"x": value}
-    yaml = pytest.importorskip("yaml", reason="needs PyYAML, which reads YAML 1.1 as kubectl does")
+    # It reads YAML 1.1, as kubectl does.
+    yaml = pytest.importorskip("yaml", reason="needs PyYAML, which the group chart in pyproject.toml brings")
     assert yaml.safe_load(f"x: {written}") == {"x": value}
 
 

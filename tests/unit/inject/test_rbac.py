@@ -1,0 +1,145 @@
+"""The Role of exactly what is switched on, and the policy that holds a token to its own pod."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drainer.commands.asked import Options
+from drainer.commands.patch import inject
+from drainer.commands.rbac import Rights, needs, rendered, rights_of
+from tests.unit.inject.manifests import IMAGE, deployment
+from tests.unit.inject.test_golden import NEEDED, VERSIONS
+
+ALL = Rights(label=True, condition=True, events=True)
+CHART = Path(__file__).parents[3] / "chart"
+
+
+@pytest.mark.parametrize(
+    ("settings", "rights"),
+    [
+        ({}, Rights(condition=True, events=True)),
+        ({"events": "false"}, Rights(condition=True)),
+        ({"events": "false", "condition": "false"}, Rights()),
+        ({"events": "false", "condition": "false", "readiness_gate": "true"}, Rights(condition=True)),
+        ({"events": "false", "condition": "false", "serving_label": "true"}, Rights(label=True)),
+        ({"events": "", "condition": "true", "serving_label": "true"}, ALL),
+    ],
+)
+def test_the_settings_say_what_is_written(settings: dict[str, str], rights: Rights) -> None:
+    assert rights_of(settings) == rights
+
+
+def injected(settings: dict[str, str], **spec: Any) -> dict[str, Any]:
+    return inject(deployment(**spec), Options(image=IMAGE, settings=settings)).manifest
+
+
+def test_what_a_service_account_needs_is_what_all_its_pods_need() -> None:
+    quiet = {"kubernetes": "on", "events": "false", "condition": "false"}
+    elsewhere = injected({"kubernetes": "auto"})
+    del elsewhere["metadata"]["namespace"]
+    manifest = {
+        "kind": "List",
+        "items": [
+            injected({}, serviceAccountName="without"),
+            injected({"kubernetes": "off"}),
+            injected(quiet, serviceAccountName="chat"),
+            injected({**quiet, "serving_label": "true"}, serviceAccountName="chat"),
+            injected({"kubernetes": "on"}),
+            elsewhere,
+            {"apiVersion": "v1", "kind": "Service"},
+        ],
+    }
+    assert needs(manifest, "fallback") == {
+        ("shop", "chat"): Rights(label=True),
+        ("shop", "default"): Rights(condition=True, events=True),
+        ("fallback", "default"): Rights(condition=True, events=True),
+    }
+    assert ("", "default") in needs(manifest)
+
+
+def test_a_role_allows_just_that() -> None:
+    role, binding, policy, policy_binding = rendered("shop", "chat.bot", ALL)
+    assert {rule["resources"][0]: rule["verbs"] for rule in role["rules"]} == {
+        "pods": ["get", "watch"],
+        "pods/status": ["patch"],
+        "events": ["create"],
+    }
+    assert binding["roleRef"]["name"] == role["metadata"]["name"] == "drainer-chat.bot"
+    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "chat.bot", "namespace": "shop"}]
+    assert policy_binding["spec"] == {"policyName": policy["metadata"]["name"], "validationActions": ["Deny"]}
+    assert policy["metadata"]["name"] == "drainer-own-pod.shop.chat.bot"
+    assert "'system:serviceaccount:shop:chat.bot'" in policy["spec"]["matchConditions"][0]["expression"]
+
+
+def test_an_agent_that_only_reads_needs_no_policy() -> None:
+    role, binding = rendered("shop", "chat", Rights())
+    assert [rule["resources"] for rule in role["rules"]] == [["pods"]]
+    assert binding["kind"] == "RoleBinding"
+
+
+def test_the_policy_looks_only_at_what_the_role_allows() -> None:
+    def of(rights: Rights) -> tuple[list[list[str]], str]:
+        spec = rendered("shop", "chat", rights)[2]["spec"]
+        resources = [rule["resources"] for rule in spec["matchConstraints"]["resourceRules"]]
+        return resources, " ".join(one["message"] for one in spec["validations"])
+
+    resources, messages = of(Rights(events=True))
+    assert resources == [["events"]]
+    assert "status" not in messages
+    resources, messages = of(Rights(label=True))
+    assert resources == [["pods/status"]]
+    assert "Event" not in messages
+    assert "conditions may not be changed" in messages
+    assert "labels may not be changed" in of(Rights(condition=True))[1]
+
+
+@pytest.mark.parametrize("version", VERSIONS[1:])
+def test_all_of_it_is_valid_by_the_schema_of_each_version(version: str) -> None:
+    validator = pytest.importorskip("kubernetes_validate", reason=NEEDED)
+    for data in rendered("shop", "chat", ALL):
+        validator.validate(data, version, strict=True)
+
+
+def bare(data: dict[str, Any]) -> Any:
+    """Without what names the release, and without how long texts are broken into lines."""
+    text = json.dumps({key: value for key, value in data.items() if key != "metadata"})
+    text = text.replace(json.dumps(data["metadata"]["name"]), '"NAME"').replace("\\n", " ")
+    return json.loads(re.sub(" +", " ", text))
+
+
+@pytest.mark.parametrize(
+    "rights", [ALL, Rights(label=True), Rights(condition=True, events=True), Rights(events=True), Rights()], ids=repr
+)
+def test_the_chart_renders_the_same(rights: Rights) -> None:
+    helm = pytest.importorskip(
+        "helm_python", reason="needs helm-python-sdk (Linux on x86-64), which the group chart in pyproject.toml brings"
+    )
+    yaml = pytest.importorskip("yaml", reason="needs PyYAML, which the group chart in pyproject.toml brings")
+    if not CHART.exists():
+        pytest.skip("needs the Helm chart in chart/")
+    values = {
+        "rbac": {
+            "create": True,
+            "serviceAccounts": ["chat"],
+            "servingLabel": rights.label,
+            "readinessGate": False,
+            "condition": rights.condition,
+            "events": rights.events,
+        }
+    }
+    files = helm.Chart.load(CHART).render(values, name="x", namespace="shop")
+    charted = [
+        data
+        for name, text in files.items()
+        if "/rbac/" in name
+        for data in yaml.load_all(text, Loader=yaml.CSafeLoader)
+        if data
+    ]
+    assert {data["kind"]: bare(data) for data in charted} == {
+        data["kind"]: bare(data) for data in rendered("shop", "chat", rights)
+    }
