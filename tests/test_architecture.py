@@ -17,7 +17,7 @@ SOURCES = [
 PURE = ("errors", "model", "counter", "tracker", "callers", "drain", "status")
 
 
-@pytest.mark.parametrize("module", ["psutil", "kubernetes", "rich", "websockets", "hypothesis"])
+@pytest.mark.parametrize("module", ["psutil", "kubernetes", "rich", "ruamel", "websockets", "hypothesis"])
 def test_the_agent_starts_without(module: str) -> None:
     loaded = subprocess.run(
         [sys.executable, "-c", f"import sys, drainer.run; print({module!r} in sys.modules)"],

@@ -6,7 +6,16 @@ import pickle
 import pytest
 
 from drainer import errors
-from drainer.errors import ConfigError, DrainerError, RefusedError, SocketTableError, StartError, WireError
+from drainer.errors import (
+    ConfigError,
+    DrainerError,
+    ManifestError,
+    MissingExtraError,
+    RefusedError,
+    SocketTableError,
+    StartError,
+    WireError,
+)
 
 
 def test_a_config_error_shows_one_mistake_a_line() -> None:
@@ -19,6 +28,18 @@ def test_an_error_of_the_socket_table_says_what_failed_and_why() -> None:
     error = SocketTableError("sock_diag dump", errno=1, detail="EPERM")
     assert (error.operation, error.errno, str(error)) == ("sock_diag dump", 1, "sock_diag dump: EPERM")
     assert str(SocketTableError("sock_diag dump")) == "sock_diag dump"
+
+
+def test_an_error_of_a_manifest_says_where_it_is() -> None:
+    assert str(ManifestError("f.yaml", "is wrong")) == "f.yaml: is wrong"
+    assert str(ManifestError("f.yaml", "is wrong", line=3)) == "f.yaml:3: is wrong"
+    assert str(ManifestError("-", "is wrong", line=3, column=1)) == "-:3:1: is wrong"
+
+
+def test_a_missing_extra_is_said_with_what_brings_it() -> None:
+    assert str(MissingExtraError("commands", "ruamel.yaml")) == (
+        "ruamel.yaml is missing; pip install 'drainer[commands]'"
+    )
 
 
 @pytest.mark.parametrize("kind", [RefusedError, WireError])
