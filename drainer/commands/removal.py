@@ -28,8 +28,6 @@ def emptied(value: dict[str, Any], *path: str) -> None:
     """Remove what is empty at the end of a path, and what is empty then above it."""
     parents = [value]
     for key in path[:-1]:
-        if not isinstance(parents[-1].get(key), dict):
-            return
         parents.append(parents[-1][key])
     for parent, key in zip(reversed(parents), reversed(path), strict=True):
         if key in parent and not parent[key]:
@@ -104,7 +102,7 @@ def _restore(pod: dict[str, Any], annotations: dict[str, str], told: str, port: 
             else:
                 del annotations[mesh.excludes]
     if SERVING in former:
-        pod["metadata"].get("labels", {}).pop(SERVING, None)
+        (pod["metadata"].get("labels") or {}).pop(SERVING, None)
         emptied(pod, "metadata", "labels")
     if "readinessGates" in former:
         gates = [gate for gate in spec.get("readinessGates") or () if gate != {"conditionType": SERVING}]

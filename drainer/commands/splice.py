@@ -141,13 +141,19 @@ class _Editor:
         for own, _ in old.values():
             yield self._instead(_dash(self._text, own), own.end, [])
 
+    def _flow_value(self, place: Place, before: Any, after: Any) -> Iterator[_Edit]:
+        if _is_open(place, before, after):
+            yield from self.value(place, before, after)
+        else:
+            yield _Edit(place.start, place.end, flow(after))
+
     def _flow_mapping(
         self, place: MappingPlace, before: Mapping[str, Any], after: Mapping[str, Any]
     ) -> Iterator[_Edit]:
         ends = [value.end for _, value in place.pairs.values()]
         for key, value in after.items():
             if key in place.pairs:
-                yield from self.value(place.pairs[key][1], before[key], value)
+                yield from self._flow_value(place.pairs[key][1], before[key], value)
             elif before.get(key) != value or key not in before:
                 yield _Edit(ends[-1], ends[-1], f", {flow(key)}: {flow(value)}")
         for index, (key, (own_key, own)) in enumerate(place.pairs.items()):
@@ -162,7 +168,7 @@ class _Editor:
         for name, value in zip(names(after), after, strict=True):
             if name in old:
                 previous, former = old.pop(name)
-                yield from self.value(previous, former, value)
+                yield from self._flow_value(previous, former, value)
             elif previous is None:
                 yield _Edit(place.items[0].start, place.items[0].start, f"{flow(value)}, ")
             else:

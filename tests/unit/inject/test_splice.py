@@ -52,6 +52,18 @@ CASES: dict[str, tuple[str, Any, str]] = {
     "a key in braces": ("a: { b: 1 }  # c\n", {"a": {"b": 1, "c": 2}}, "a: { b: 1, c: 2 }  # c\n"),
     "two keys in braces": ("a: {b: 1}\n", {"a": {"b": 1, "c": 2, "d": [3]}}, "a: {b: 1, c: 2, d: [3]}\n"),
     "a value in braces": ("a: { b: 1 }\n", {"a": {"b": {"c": 2}}}, "a: { b: {c: 2} }\n"),
+    "another mapping in braces": ("a: { b: {c: 1} }\n", {"a": {"b": {"d": 1}}}, "a: { b: {d: 1} }\n"),
+    "no mapping any more in braces": ("a: { b: {c: 1} }\n", {"a": {"b": [1]}}, "a: { b: [1] }\n"),
+    "another list in brackets": (
+        "a: [ {name: x, b: [1]} ]\n",
+        {"a": [{"name": "x", "b": []}]},
+        "a: [ {name: x, b: []} ]\n",
+    ),
+    "a merged key in braces is kept": (
+        "a: &a {b: 1}\nc: {<<: *a, e: 1}\n",
+        {"a": {"b": 1}, "c": {"b": 1, "e": 1, "f": 2}},
+        "a: &a {b: 1}\nc: {<<: *a, e: 1, f: 2}\n",
+    ),
     "a key in braces goes": ("a: { b: 1, c: 2, d: 3 }\n", {"a": {"b": 1, "d": 3}}, "a: { b: 1, d: 3 }\n"),
     "the first in braces goes": ("a: { b: 1, c: 2 }\n", {"a": {"c": 2}}, "a: { c: 2 }\n"),
     "an item in brackets at the start": ("a: [ 2 ]\n", {"a": [1, 2]}, "a: [ 1, 2 ]\n"),
