@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Mapping
+from enum import StrEnum
 from pathlib import Path
 
 from chart_values import table
@@ -15,6 +16,8 @@ from chart_values import table
 from drainer.attempt import Verdict
 from drainer.callers import Trust
 from drainer.cli import Exit
+from drainer.commands.pods import NoPod
+from drainer.commands.reports import Hint, Outcome, Skip
 from drainer.deletion import Deletion
 from drainer.drain import Drain
 from drainer.kinds import CLOSERS
@@ -66,8 +69,7 @@ def settings() -> str:
 
 def words() -> str:
     """The words of the public interface with their meaning, from the docstrings of the enumerations."""
-    parts = []
-    for title, words in (
+    return _listed(
         ("Phases", Phase),
         ("Outcomes", Result),
         ("Reasons for which a socket is left out", Reason),
@@ -77,7 +79,22 @@ def words() -> str:
         ("What the API says of the pod", Deletion),
         ("What is asked of the API", Operation),
         ("What came of it", ApiResult),
-    ):
+    )
+
+
+def inject_words() -> str:
+    """The words of the report of `drainer inject`."""
+    return _listed(
+        ("What became of an object", Outcome),
+        ("Why it has no pod that could be drained", NoPod),
+        ("Why a pod was left alone", Skip),
+        ("What to know of a pod that has the sidecar now", Hint),
+    )
+
+
+def _listed(*enumerations: tuple[str, type[StrEnum]]) -> str:
+    parts = []
+    for title, words in enumerations:
         meanings = _docstrings(words.__module__, words.__name__)
         parts += [f"**{title}**", "", *(f"- `{word.value}`: {meanings.get(word.name, '')}" for word in words), ""]
     return "\n".join(parts).rstrip()
@@ -137,8 +154,9 @@ def exits() -> str:
     """Exit codes."""
     meanings = {
         Exit.OK: "all went well",
-        Exit.FAILURE: "it could not be done: the port is taken, the socket table cannot be read",
+        Exit.FAILURE: "it could not be done: the port is taken, the socket table or a manifest cannot be read",
         Exit.USAGE: "settings or arguments cannot be used; nothing was started",
+        Exit.FOUND: "nothing failed, and there is something to see: `inject --diff` has a difference",
     }
     return "\n".join(f"- `{code.value}`: {meanings[code]}" for code in Exit)
 
@@ -150,6 +168,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "metrics": metrics,
     "exits": exits,
     "values": table,
+    "inject_words": inject_words,
 }
 
 
