@@ -156,7 +156,7 @@ def exits() -> str:
         Exit.OK: "all went well",
         Exit.FAILURE: "it could not be done: the port is taken, the socket table or a manifest cannot be read",
         Exit.USAGE: "settings or arguments cannot be used; nothing was started",
-        Exit.FOUND: "nothing failed, and there is something to see: `inject --diff` has a difference",
+        Exit.FINDINGS: "nothing failed, and there is something to see: `inject --diff` has a difference",
     }
     return "\n".join(f"- `{code.value}`: {meanings[code]}" for code in Exit)
 

@@ -23,8 +23,8 @@ class Exit(IntEnum):
     """It could not be done: the port is taken, the socket table cannot be read."""
     USAGE = 2
     """Settings or arguments cannot be used."""
-    FOUND = 3
-    """Nothing failed, and what was looked for is there: `inject --diff` has a difference."""
+    FINDINGS = 3
+    """What was looked at has something to see: a difference, for `inject --diff`."""
 
 
 def main(arguments: Sequence[str], early: list[int]) -> Exit:
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str], early: list[int]) -> Exit:
         elif parsed.command == "inject":
             from drainer.commands.inject import run  # noqa: PLC0415 - not needed by the other commands
 
-            return Exit.FOUND if run(parsed) else Exit.OK
+            return Exit.FINDINGS if run(parsed) else Exit.OK
         else:
             sys.stdout.write(f"drainer {__version__}\n")
     except ConfigError as error:

@@ -96,4 +96,4 @@ def test_the_help_of_census_lists_only_what_it_reads(capsys: Said, monkeypatch: 
 
 
 def test_the_exit_codes_are_those_that_are_promised() -> None:
-    assert [(code.name, code.value) for code in Exit] == [("OK", 0), ("FAILURE", 1), ("USAGE", 2), ("FOUND", 3)]
+    assert [(code.name, code.value) for code in Exit] == [("OK", 0), ("FAILURE", 1), ("USAGE", 2), ("FINDINGS", 3)]

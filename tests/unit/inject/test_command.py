@@ -56,7 +56,7 @@ def test_a_report_for_programs(file: Path, capsys: Said) -> None:
 
 
 def test_a_diff_is_printed_and_its_exit_code_says_whether_there_is_one(file: Path, capsys: Said) -> None:
-    assert inject("-f", str(file), "--diff", *FLAGS) is Exit.FOUND
+    assert inject("-f", str(file), "--diff", *FLAGS) is Exit.FINDINGS
     lines = capsys.readouterr().out.splitlines()
     assert lines[:2] == [f"--- {file}", f"+++ {file}"]
     assert '+    drainer.dev/injected: "0.1.0"' in lines
@@ -76,7 +76,7 @@ def test_a_last_line_without_its_end_is_said_in_a_diff(capsys: Said) -> None:
 def test_a_diff_has_colours_on_a_terminal_unless_they_are_not_wanted(file: Path) -> None:
     command = [sys.executable, "-m", "drainer", "inject", "--diff", "-f", str(file)]
     code, screen = on_a_terminal(command)
-    assert code == Exit.FOUND
+    assert code == Exit.FINDINGS
     assert f"\x1b[1m--- {file}\x1b[m\r\n" in screen
     assert "\x1b[36m@@ -" in screen
     assert '\x1b[32m+    drainer.dev/injected: "0.1.0"\x1b[m\r\n' in screen
