@@ -33,7 +33,7 @@ def unfit(workload: Workload, wanted: Asked) -> tuple[Skip | NoPod, str] | None:
         return Skip.HAS_SIDECAR, "it has a sidecar that was not put in by inject"
     if taken is not None:
         return Skip.NAME_TAKEN, f"it has a container named {NAME} that is something else"
-    if grace is not None and not (isinstance(grace, int) and grace >= 0):
+    if grace is not None and not (type(grace) is int and grace >= 0):
         return NoPod.MALFORMED, f"{GRACE_FIELD}={grace!r} is not a whole number of seconds"
     if not (own_grace(workload) or wanted.grace_period):
         return Skip.NO_GRACE, f"{GRACE_FIELD} is 0; give --grace-period"
@@ -165,7 +165,7 @@ def add_api(workload: Workload, sidecar: Sidecar, former: dict[str, Any], *, ren
         )
     if sidecar.settings.get("readiness_gate") == "true":
         gates = workload.spec.get("readinessGates") or []
-        if not any(gate.get("conditionType") == SERVING for gate in gates):
+        if {"conditionType": SERVING} not in gates:
             former["readinessGates"] = None
             workload.spec["readinessGates"] = [*gates, {"conditionType": SERVING}]
         yield Remark(Hint.READINESS_GATE, "the pod is not ready until the agent has reached the API once")

@@ -102,7 +102,7 @@ def asked(workload: Workload, options: Options) -> Asked:
     spelled = {name: annotation(name) for name in names}
     odd = [
         f"{key}={value!r} is not text; allowed: quotes around it"
-        for key, value in workload.annotations.items()
+        for key, value in (*workload.labels.items(), *workload.annotations.items())
         if (key.startswith(f"{PREFIX}/") or key in _EXCLUDES) and not isinstance(value, str)
     ]
     if odd:

@@ -33,7 +33,7 @@ class NoPod(StrEnum):
     WORKLOAD_REF = "workload-ref"
     """A Rollout that takes the template of another object: that one is to be changed."""
     MALFORMED = "malformed"
-    """There is no list of containers, each with a name, where its kind has them."""
+    """It has no containers with names where its kind has them, or what is there is not what Kubernetes takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,16 +101,35 @@ def find(kind: str, data: dict[str, Any]) -> Workload | NoPod:
     if kind == "Rollout" and "workloadRef" in _mapping(spec):
         return NoPod.WORKLOAD_REF
     pod = data if kind == "Pod" else _mapping(spec).get("template")
-    if not isinstance(pod, dict) or not _has_containers(_mapping(pod.get("spec"))):
+    if not isinstance(pod, dict) or not _is_sound(pod):
         return NoPod.MALFORMED
     return Workload(*identity(kind, data), pod=pod)
 
 
-def _has_containers(spec: Mapping[str, Any]) -> bool:
-    ordinary, init = spec.get("containers"), spec.get("initContainers")
-    return bool(ordinary) and all(
-        isinstance(some, list) and all(isinstance(_mapping(one).get("name"), str) for one in some)
-        for some in (ordinary, init or [])
+_POD = {"metadata": dict, "spec": dict}
+_METADATA = {"labels": dict, "annotations": dict}
+_SPEC = {"os": dict, "nodeSelector": dict, "readinessGates": list, "containers": list, "initContainers": list}
+_CONTAINER = {"name": str, "lifecycle": dict, "ports": list, "env": list}
+"""Of what is looked at or changed by anyone: the type where it is given."""
+
+
+def _is_sound(pod: dict[str, Any]) -> bool:
+    """Whether everything that matters is where it should be, as far as it is there."""
+    if not _has_shape(pod, _POD) or not pod.get("spec"):
+        return False
+    spec = pod["spec"]
+    if not _has_shape(pod.get("metadata") or {}, _METADATA) or not _has_shape(spec, _SPEC):
+        return False
+    containers = [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]
+    return bool(spec.get("containers")) and all(
+        _has_shape(one, _CONTAINER) and one.get("name") and _has_shape(one.get("lifecycle") or {}, {"preStop": dict})
+        for one in containers
+    )
+
+
+def _has_shape(value: Any, shape: Mapping[str, type]) -> bool:
+    return isinstance(value, dict) and all(
+        value.get(key) is None or isinstance(value[key], kind) for key, kind in shape.items()
     )
 
 

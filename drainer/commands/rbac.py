@@ -71,7 +71,7 @@ def needs(manifest: Mapping[str, Any], namespace: str = "") -> dict[tuple[str, s
         if isinstance(workload, NoPod):
             continue
         spec = workload.spec
-        account = spec.get("serviceAccountName") or "default"
+        account = str(spec.get("serviceAccountName") or "default")
         for one in [*(spec.get("initContainers") or ()), *spec["containers"]]:
             variables = dict(variables_of(one))
             if is_agent(one) and "POD_UID" in variables:

@@ -28,6 +28,7 @@ SKIPPED: list[tuple[dict[str, Any], Skip | NoPod, str]] = [
     (deployment(containers=[container("drainer")]), Skip.NAME_TAKEN, "something else"),
     (deployment(terminationGracePeriodSeconds=0), Skip.NO_GRACE, "give --grace-period"),
     (deployment(terminationGracePeriodSeconds="60"), NoPod.MALFORMED, "terminationGracePeriodSeconds='60'"),
+    (deployment(terminationGracePeriodSeconds=True), NoPod.MALFORMED, "terminationGracePeriodSeconds=True"),
     (deployment(terminationGracePeriodSeconds=-1), NoPod.MALFORMED, "terminationGracePeriodSeconds=-1"),
     (deployment(containers=[container("app")]), Skip.NO_APP_PORT, "no TCP port is declared; give --app-ports"),
     (

@@ -12,6 +12,8 @@ from hypothesis.strategies import DrawFn
 from drainer.commands.asked import Options
 from drainer.commands.manifests import parse, rewritten
 from drainer.commands.patch import inject, uninject
+from drainer.commands.rbac import needs
+from drainer.errors import ConfigError
 from drainer.keys import SERVING
 
 NAMES = ("app", "nginx", "istio-proxy", "x-1")
@@ -194,6 +196,37 @@ def taken_out(text: str) -> str:
         document.text if document.data is None else rewritten(document, uninject(document.data).manifest)
         for document in parse(text, "-")
     )
+
+
+@st.composite
+def spoilt(draw: DrawFn) -> dict[str, Any]:
+    """A manifest in which something is not what Kubernetes takes."""
+    manifest = draw(manifests())
+    places: list[tuple[Any, Any]] = []
+
+    def walk(value: Any) -> None:
+        for key in value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ():
+            places.append((value, key))
+            walk(value[key])
+
+    walk(manifest)
+    for parent, key in draw(st.lists(st.sampled_from(places), min_size=1, max_size=3, unique_by=id)):
+        parent[key] = draw(foreign)
+    return manifest
+
+
+@settings(max_examples=150, deadline=None)
+@given(spoilt(), option_sets())
+def test_what_is_no_manifest_is_left_or_refused_and_nothing_else(manifest: dict[str, Any], options: Options) -> None:
+    try:
+        injection = inject(manifest, options)
+    except ConfigError as error:
+        mistakes = error.mistakes
+    else:
+        mistakes = ()
+        assert uninject(injection.manifest).manifest.keys() == manifest.keys()
+        needs(injection.manifest)
+    assert all("; allowed: " in mistake for mistake in mistakes)
 
 
 def comments(text: str) -> list[str]:
