@@ -16,6 +16,7 @@ from drainer.commands.patch import Injection, inject, uninject
 from drainer.commands.rbac import Rights, needs, rendered
 from drainer.commands.reports import Entry, as_json, as_text
 from drainer.errors import ConfigError
+from drainer.keys import PREFIX
 from drainer.settings import BY_NAME
 from drainer.sidecar import CHOOSABLE, IMAGE
 
@@ -29,6 +30,9 @@ _HELP = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of `drainer inject`."""
+    parser.description = (
+        f"Manifests in, the same with the sidecar out. A pod's annotation {PREFIX}/FLAG wins over the flag."
+    )
     add = parser.add_argument
     add("-f", "--filename", action="append", default=[], metavar="FILE",
         help="a file, a folder, or - for standard input; repeatable (default: standard input)")  # fmt: skip
