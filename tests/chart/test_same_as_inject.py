@@ -8,17 +8,12 @@ from typing import Any
 import pytest
 
 from drainer import __version__, sidecar
+from drainer.commands import asked, patch, rbac
 from drainer.errors import ConfigError
-from drainer.keys import CONTAINER, INJECT, annotation
+from drainer.keys import CONTAINER, FORMER, INJECT, annotation
 from tests.chart import helm
 from tests.chart.admission import Policy
 from tests.chart.test_same import EVERYTHING
-
-FORMER = annotation("former")
-NEEDED = "needs drainer inject"
-patch: Any = pytest.importorskip("drainer.commands.patch", reason=NEEDED)
-asked: Any = pytest.importorskip("drainer.commands.asked", reason=NEEDED)
-rbac: Any = pytest.importorskip("drainer.commands.rbac", reason=NEEDED)
 
 APP = {"name": "app", "image": "x", "ports": [{"containerPort": 8080, "protocol": "TCP"}]}
 OWN = {"preStop": {"exec": {"command": ["nginx", "-s", "quit"]}}}

@@ -1,10 +1,10 @@
-"""The Role of exactly what is switched on, and the policy that holds a token to its own pod."""
+"""The Role of exactly what is switched on, and the policy that holds a token to its own pod.
+
+That the chart renders the same is tested in tests/chart/test_same_as_inject.py.
+"""
 
 from __future__ import annotations
 
-import json
-import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +16,6 @@ from tests.unit.inject.manifests import IMAGE, deployment
 from tests.unit.inject.test_golden import NEEDED, VERSIONS
 
 ALL = Rights(label=True, condition=True, events=True)
-CHART = Path(__file__).parents[3] / "chart"
 
 
 @pytest.mark.parametrize(
@@ -103,43 +102,3 @@ def test_all_of_it_is_valid_by_the_schema_of_each_version(version: str) -> None:
     validator = pytest.importorskip("kubernetes_validate", reason=NEEDED)
     for data in rendered("shop", "chat", ALL):
         validator.validate(data, version, strict=True)
-
-
-def bare(data: dict[str, Any]) -> Any:
-    """Without what names the release, and without how long texts are broken into lines."""
-    text = json.dumps({key: value for key, value in data.items() if key != "metadata"})
-    text = text.replace(json.dumps(data["metadata"]["name"]), '"NAME"').replace("\\n", " ")
-    return json.loads(re.sub(" +", " ", text))
-
-
-@pytest.mark.parametrize(
-    "rights", [ALL, Rights(label=True), Rights(condition=True, events=True), Rights(events=True), Rights()], ids=repr
-)
-def test_the_chart_renders_the_same(rights: Rights) -> None:
-    helm = pytest.importorskip(
-        "helm_python", reason="needs helm-python-sdk (Linux on x86-64), which the group chart in pyproject.toml brings"
-    )
-    yaml = pytest.importorskip("yaml", reason="needs PyYAML, which the group chart in pyproject.toml brings")
-    if not CHART.exists():
-        pytest.skip("needs the Helm chart in chart/")
-    values = {
-        "rbac": {
-            "create": True,
-            "serviceAccounts": ["chat"],
-            "servingLabel": rights.label,
-            "readinessGate": False,
-            "condition": rights.condition,
-            "events": rights.events,
-        }
-    }
-    files = helm.Chart.load(CHART).render(values, name="x", namespace="shop")
-    charted = [
-        data
-        for name, text in files.items()
-        if "/rbac/" in name
-        for data in yaml.load_all(text, Loader=yaml.CSafeLoader)
-        if data
-    ]
-    assert {data["kind"]: bare(data) for data in charted} == {
-        data["kind"]: bare(data) for data in rendered("shop", "chat", rights)
-    }
