@@ -64,9 +64,11 @@ def container(sidecar: Sidecar) -> dict[str, Any]:
         **({"restartPolicy": "Always"} if sidecar.native else {}),
         "env": environment(sidecar),
         "ports": [{"name": NAME, "containerPort": sidecar.port, "protocol": "TCP"}],
-        # The hook's target listens before the app starts.
+        # The hook's target listens before the app starts. The kubelet's first look comes too early for any process, and
+        # would leave an Event "Unhealthy" on every pod; the second is a second later in any case.
         "startupProbe": {
             "httpGet": {"path": "/livez", "port": sidecar.port},
+            "initialDelaySeconds": 1,
             "periodSeconds": 1,
             "failureThreshold": 60,
         },

@@ -143,6 +143,7 @@ startupProbe:
   httpGet:
     path: /livez
     port: {{ .port }}
+  initialDelaySeconds: 1
   periodSeconds: 1
   failureThreshold: 60
 readinessProbe:
