@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from drainer.commands.pods import Workload
 from drainer.commands.reports import Hint, Remark
 
+_RANGE = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?", re.ASCII)
 MESHES = ("auto", "istio", "linkerd", "none")
 """What --mesh allows. auto: what labels, annotations and containers of the pod show."""
 
@@ -48,24 +50,30 @@ def meshes_of(workload: Workload, chosen: str) -> tuple[Mesh, ...]:
     """The meshes that the pod is in, or the one that was chosen."""
     if chosen != "auto":
         return tuple(mesh for mesh in ALL if mesh.name == chosen)
-    return tuple(mesh for mesh in ALL if _shows(workload, mesh))
-
-
-def _shows(workload: Workload, mesh: Mesh) -> bool:
+    containers = {one["name"] for key in ("containers", "initContainers") for one in workload.spec.get(key) or ()}
     marks = {**workload.labels, **workload.annotations}
-    if any(key in marks and (not values or marks[key] in values) for key, values in mesh.marks.items()):
-        return True
-    return any(
-        one["name"] == mesh.proxy for key in ("containers", "initContainers") for one in workload.spec.get(key) or ()
-    )
+    return tuple(mesh for mesh in ALL if shows(mesh, marks, containers))
+
+
+def shows(mesh: Mesh, marks: Mapping[str, str], containers: Collection[str]) -> bool:
+    """Whether a pod with these labels and annotations, and containers of these names, is in the mesh."""
+    asked = any(key in marks and (not values or marks[key] in values) for key, values in mesh.marks.items())
+    return asked or mesh.proxy in containers
+
+
+def has_port(ports: str, port: int) -> bool:
+    """Whether a list of ports and ranges, as both meshes write it, has a port."""
+    for item in ports.split(","):
+        match = _RANGE.fullmatch(item.strip())
+        if match and int(match[1]) <= port <= int(match[2] or match[1]):
+            return True
+    return False
 
 
 def with_port(ports: str, port: int) -> str:
-    """A list of ports and ranges, as both meshes write it, with one port more unless it is among them."""
-    for item in ports.split(","):
-        lowest, _, highest = item.strip().partition("-")
-        if lowest.isdigit() and int(lowest) <= port <= int(highest if highest.isdigit() else lowest):
-            return ports
+    """The list with one port more, unless it is among them."""
+    if has_port(ports, port):
+        return ports
     return f"{ports},{port}" if ports.strip() else str(port)
 
 
