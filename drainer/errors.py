@@ -7,6 +7,7 @@
     |-- StartError           the agent cannot start: its port is taken
     |-- ManifestError        a manifest that cannot be read
     |-- MissingExtraError    a command needs packages that the agent does without
+    |-- ClusterError         a command cannot get what it needs from the API server
     `-- SocketTableError     the kernel's socket table could not be read
         |-- RefusedError     ... and will not be: sock_diag is not to be had here
         `-- WireError        ... because the answer is not what inet_diag.h says
@@ -64,6 +65,10 @@ class MissingExtraError(DrainerError):
 
     def __str__(self) -> str:
         return f"{self.package} is missing; pip install 'drainer[{self.extra}]'"
+
+
+class ClusterError(DrainerError):
+    """A command cannot get what it needs from the API server; the message says what and why."""
 
 
 class SocketTableError(DrainerError):
