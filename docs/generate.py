@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from enum import StrEnum
+from io import BytesIO
 from pathlib import Path
 
 from chart_values import table
@@ -16,6 +17,9 @@ from chart_values import table
 from drainer.attempt import Verdict
 from drainer.callers import Trust
 from drainer.cli import Exit
+from drainer.commands.doctor.checks import ALL as CHECKS
+from drainer.commands.doctor.report import as_text
+from drainer.commands.doctor.sources import examine_files
 from drainer.commands.pods import NoPod
 from drainer.commands.reports import Hint, Outcome, Skip
 from drainer.deletion import Deletion
@@ -156,9 +160,24 @@ def exits() -> str:
         Exit.OK: "all went well",
         Exit.FAILURE: "it could not be done: the port is taken, the socket table or a manifest cannot be read",
         Exit.USAGE: "settings or arguments cannot be used; nothing was started",
-        Exit.FINDINGS: "nothing failed, and there is something to see: `inject --diff` has a difference",
+        Exit.FINDINGS: "nothing failed, and there is something to see: `inject --diff` has a difference, "
+        "`doctor` has found an error, or with `--strict` a warning",
     }
     return "\n".join(f"- `{code.value}`: {meanings[code]}" for code in Exit)
+
+
+def checks() -> str:
+    """Every check of `drainer doctor`."""
+    lines = ["| key | severity | what | why | fix |", "| --- | --- | --- | --- | --- |"]
+    lines += (f"| `{check.key}` | {check.severity} | {check.what} | {check.why} | {check.fix} |" for check in CHECKS)
+    return "\n".join(lines)
+
+
+def examined() -> str:
+    """What the doctor says of the first manifest in docs/doctor.md."""
+    manifest = (DOCS / "doctor.md").read_text(encoding="utf-8").partition("```yaml\n")[2].partition("```")[0]
+    said = as_text(examine_files(["-"], BytesIO(manifest.encode())), colour=False)
+    return f"```text\n{said.replace('-:', 'web.yaml:')}```"
 
 
 PARTS: Mapping[str, Callable[[], str]] = {
@@ -169,6 +188,8 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "exits": exits,
     "values": table,
     "inject_words": inject_words,
+    "checks": checks,
+    "examined": examined,
 }
 
 

@@ -1,4 +1,4 @@
-"""The command line: run, census, inject, version. Heavy imports happen inside the commands."""
+"""The command line: run, census, inject, doctor, version. Heavy imports happen inside the commands."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Exit(IntEnum):
     USAGE = 2
     """Settings or arguments cannot be used."""
     FINDINGS = 3
-    """What was looked at has something to see: a difference, for `inject --diff`."""
+    """What was looked at has something to see: a difference, for `inject --diff`; something to fix, for `doctor`."""
 
 
 def main(arguments: Sequence[str], early: list[int]) -> Exit:
@@ -39,6 +39,8 @@ def main(arguments: Sequence[str], early: list[int]) -> Exit:
             from drainer.commands.inject import run  # noqa: PLC0415 - not needed by the other commands
 
             return Exit.FINDINGS if run(parsed) else Exit.OK
+        elif parsed.command == "doctor":
+            return _doctor(parsed)
         else:
             sys.stdout.write(f"drainer {__version__}\n")
     except ConfigError as error:
@@ -70,6 +72,15 @@ def _census(parsed: argparse.Namespace) -> None:
     sys.stdout.write(census(values["app_ports"], values["ignore_peers"], values["idle_after"]))
 
 
+def _doctor(parsed: argparse.Namespace) -> Exit:
+    from drainer.commands.doctor.command import doctor  # noqa: PLC0415 - not needed by the other commands
+
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    text, is_well = doctor(parsed, sys.stdin.buffer, colour=colour)
+    sys.stdout.write(text)
+    return Exit.OK if is_well else Exit.FINDINGS
+
+
 _CENSUS_SETTINGS = ("app_ports", "ignore_peers", "idle_after")
 
 
@@ -94,6 +105,11 @@ def _parser(command: Sequence[str]) -> argparse.ArgumentParser:
         from drainer.commands.inject import add_arguments  # noqa: PLC0415 - the agent does without
 
         add_arguments(inject)
+    doctor = commands.add_parser("doctor", help="say what in a pod spec will break its drain", allow_abbrev=False)
+    if command == ["doctor"]:
+        from drainer.commands.doctor.flags import add_flags  # noqa: PLC0415 - the agent does without
+
+        add_flags(doctor)
     commands.add_parser("version", help="print the version")
     return parser
 
