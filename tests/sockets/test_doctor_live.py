@@ -1,0 +1,264 @@
+"""`drainer doctor --live`, with the official client, against an API server on loopback."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+
+from drainer.cli import Exit, main
+from drainer.commands.doctor.live import Cluster
+from tests.sockets.cluster import TOKEN, ApiServer, api_server
+from tests.unit.doctor.pods import World, made, service
+
+Said = pytest.CaptureFixture[str]
+PODS = "/api/v1/namespaces/chat/pods"
+POD = f"{PODS}/web-0"
+SERVICES = "/api/v1/namespaces/chat/services"
+SCALERS = "/apis/autoscaling/v2/namespaces/chat/horizontalpodautoscalers"
+STATUS = f"{PODS}/web-0:9808/proxy/status"
+WELL = {"closers": [{"name": "notify", "usable": True, "missing": None}], "source": {"blind_to": []}}
+
+
+def pod(world: World, **metadata: Any) -> dict[str, Any]:
+    """As the API server shows it."""
+    data = world.template
+    data["metadata"] |= {"name": "web-0", "namespace": "chat"} | metadata
+    return {"apiVersion": "v1", "kind": "Pod", **data, "status": {"phase": "Running"}}
+
+
+@pytest.fixture
+def server() -> Iterator[ApiServer]:
+    with api_server() as running:
+        running.answers = {POD: pod(made()), SERVICES: {"items": []}, SCALERS: {"items": []}, STATUS: WELL}
+        yield running
+
+
+@pytest.fixture
+def kubeconfig(server: ApiServer, tmp_path: Path) -> str:
+    return server.kubeconfig(tmp_path)
+
+
+def live(kubeconfig: str, *arguments: str, name: str = "chat/web-0") -> Exit:
+    return main(["doctor", "--live", name, "--kubeconfig", kubeconfig, *arguments], [])
+
+
+def test_a_good_pod_of_a_cluster_is_said_to_be_one(capsys: Said, server: ApiServer, kubeconfig: str) -> None:
+    assert live(kubeconfig) is Exit.OK
+    assert capsys.readouterr().out == "nothing to fix in 1 object with pods: Pod chat/web-0\n"
+    assert server.asked == [POD, SERVICES, SCALERS, STATUS]
+    assert server.tokens == {f"Bearer {TOKEN}"}
+
+
+def test_what_is_wrong_in_a_pod_fails(capsys: Said, server: ApiServer, kubeconfig: str) -> None:
+    server.answers[POD]["spec"]["terminationGracePeriodSeconds"] = 8
+
+    assert live(kubeconfig, "--output", "json") is Exit.FINDINGS
+    (examined,) = json.loads(capsys.readouterr().out)["objects"]
+    assert (examined["file"], examined["line"]) == (None, None)
+    paths = {finding["key"]: finding["path"] for finding in examined["findings"]}
+    assert paths["grace-too-short"] == "spec.terminationGracePeriodSeconds"
+
+
+def test_services_of_the_namespace_are_seen(capsys: Said, server: ApiServer, kubeconfig: str) -> None:
+    server.answers[SERVICES] = {"items": [*made(service([{"port": 9808}], type="NodePort")).services, "odd"]}
+
+    assert live(kubeconfig) is Exit.FINDINGS
+    assert 'error port-exposed: Service "web"' in capsys.readouterr().out
+
+
+def test_an_autoscaler_is_found_through_the_owners(capsys: Said, server: ApiServer, kubeconfig: str) -> None:
+    owners = [{"kind": "Node", "name": "x"}, {"kind": "ReplicaSet", "name": "web-1", "controller": True}]
+    server.answers[POD]["metadata"]["ownerReferences"] = owners
+    del server.answers[POD]["spec"]["containers"][0]["resources"]
+    replica_set = "/apis/apps/v1/namespaces/chat/replicasets/web-1"
+    owner = {"kind": "Deployment", "name": "web", "controller": True}
+    server.answers[replica_set] = {"metadata": {"ownerReferences": [owner]}}
+    target = {"scaleTargetRef": {"kind": "Deployment", "name": "web"}, "targetCPUUtilizationPercentage": 50}
+    server.answers[SCALERS] = {"items": [{"metadata": {"name": "by-cpu"}, "spec": target}]}
+
+    assert live(kubeconfig) is Exit.FINDINGS
+    assert "hpa-without-requests" in capsys.readouterr().out
+
+    server.answers[replica_set] = 403
+    assert live(kubeconfig) is Exit.OK
+    assert "note not-read: ReplicaSet web-1 cannot be read (403 Forbidden" in capsys.readouterr().out
+
+
+def test_the_owner_of_a_stateful_set_is_nobody(capsys: Said, server: ApiServer, kubeconfig: str) -> None:
+    owners = [{"kind": "StatefulSet", "name": "web", "controller": True}]
+    server.answers[POD]["metadata"]["ownerReferences"] = owners
+
+    assert live(kubeconfig) is Exit.OK
+    server.answers[POD]["metadata"]["ownerReferences"] = {}
+    assert live(kubeconfig) is Exit.OK
+    assert len(server.asked) == 8
+    assert "not-read" not in capsys.readouterr().out
+
+
+def test_what_the_agent_lacks_is_said(capsys: Said, server: ApiServer, kubeconfig: str) -> None:
+    server.answers[STATUS] = {
+        "closers": [{"name": "notify", "usable": False, "missing": "nobody answers at the URL"}],
+        "source": {"name": "psutil", "blind_to": ["idle connections"]},
+    }
+
+    assert live(kubeconfig) is Exit.FINDINGS
+    said = capsys.readouterr().out
+    assert "error closer-lacks: the agent says that its closer notify is off: nobody answers at the URL" in said
+    assert "note source-blind: the agent counts by psutil, which does not show: idle connections" in said
+
+
+@pytest.mark.parametrize("path", [SERVICES, SCALERS, STATUS])
+@pytest.mark.parametrize("answer", [403, 404, 500, 503])
+def test_what_may_not_be_read_is_a_note(
+    capsys: Said, server: ApiServer, kubeconfig: str, path: str, answer: int
+) -> None:
+    server.answers[path] = answer
+
+    assert live(kubeconfig, "--strict") is Exit.OK
+    said = capsys.readouterr().out
+    assert "note not-read: " in said
+    assert f"({answer} " in said
+    assert f"{path} is not for you" in said
+
+
+@pytest.mark.parametrize("path", [SERVICES, SCALERS, STATUS])
+@pytest.mark.parametrize("answer", [b"<html>", b"[1]", b'{"items": {}}', b'"x"'])
+def test_an_odd_answer_breaks_nothing(
+    capsys: Said, server: ApiServer, kubeconfig: str, path: str, answer: bytes
+) -> None:
+    server.answers[path] = answer
+
+    assert live(kubeconfig, "--strict") is Exit.OK
+
+
+def test_a_pod_without_the_agent_is_not_asked_for_its_status(capsys: Said, server: ApiServer, kubeconfig: str) -> None:
+    del server.answers[POD]["spec"]["initContainers"]
+
+    assert live(kubeconfig) is Exit.FINDINGS
+    assert STATUS not in server.asked
+    assert "no-sidecar" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (401, f"401 Unauthorized: {POD} is not for you"),
+        (404, f"404 Not Found: {POD} is not for you"),
+        (b"<html>", "the answer is not JSON"),
+        (b"[]", "the answer is not an object"),
+    ],
+)
+def test_a_pod_that_cannot_be_read_is_one_line(
+    capsys: Said, server: ApiServer, kubeconfig: str, answer: Any, why: str
+) -> None:
+    server.answers[POD] = answer
+
+    assert live(kubeconfig) is Exit.FAILURE
+    assert capsys.readouterr().err == f"drainer: pod chat/web-0 cannot be read ({why})\n"
+
+
+def test_a_server_that_says_no_without_a_reason_is_quoted_with_its_status(
+    capsys: Said, server: ApiServer, kubeconfig: str
+) -> None:
+    server.answers[POD] = (502, b"bad gateway")
+
+    assert live(kubeconfig) is Exit.FAILURE
+    assert capsys.readouterr().err == "drainer: pod chat/web-0 cannot be read (502 Bad Gateway)\n"
+
+
+def test_nobody_at_home_is_one_line(capsys: Said, kubeconfig: str) -> None:
+    assert live(kubeconfig, "--context", "nowhere") is Exit.FAILURE
+    said = capsys.readouterr().err
+    assert said.startswith("drainer: pod chat/web-0 cannot be read (no answer: ")
+    assert said.count("\n") == 1
+    assert "refused" in said
+
+
+@pytest.mark.parametrize("content", ["", "a: [", "[]", "7", "{}", '{"current-context": "x"}', None])
+def test_a_kubeconfig_that_cannot_be_used_is_one_line(capsys: Said, tmp_path: Path, content: str | None) -> None:
+    path = tmp_path / "config"
+    if content is not None:
+        path.write_text(content)
+
+    assert live(str(path)) is Exit.FAILURE
+    said = capsys.readouterr().err
+    assert said.startswith(f"drainer: no cluster to ask: {path} cannot be used (")
+    assert said.count("\n") == 1
+
+
+def test_a_context_that_is_none_is_one_line(capsys: Said, kubeconfig: str) -> None:
+    assert live(kubeconfig, "--context", "elsewhere") is Exit.FAILURE
+    assert "elsewhere" in capsys.readouterr().err
+
+
+@pytest.fixture
+def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What the kubelet gives a container."""
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "192.0.2.1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
+    folder = tmp_path / "account"
+    folder.mkdir()
+    (folder / "token").write_text("mine")
+    trustme.CA().cert_pem.write_to_path(str(folder / "ca.crt"))
+    return folder
+
+
+def test_in_a_pod_its_own_account_is_used(account: Path) -> None:
+    settings = Cluster.of(None, None, account).api.configuration
+
+    assert settings.host == "https://192.0.2.1:443"
+    assert settings.get_api_key_with_prefix("BearerToken", "authorization") == "bearer mine"
+
+
+def test_a_kubeconfig_that_is_named_wins_over_the_account(account: Path, server: ApiServer, kubeconfig: str) -> None:
+    assert Cluster.of(kubeconfig, None, account).api.configuration.host == f"http://127.0.0.1:{server.port}"
+
+
+def test_outside_of_a_pod_the_kubeconfig_of_the_environment_is_used(server: ApiServer, kubeconfig: str) -> None:
+    environ = {name: text for name, text in os.environ.items() if not name.startswith("KUBERNETES_")}
+
+    result = subprocess.run(
+        [sys.executable, "-m", "drainer", "doctor", "--live", "chat/web-0"],
+        env=environ | {"KUBECONFIG": kubeconfig},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (result.returncode, result.stderr) == (Exit.OK, "")
+    assert server.asked[0] == POD
+
+
+def test_a_certificate_that_is_none_is_one_line(capsys: Said, server: ApiServer, tmp_path: Path) -> None:
+    broken = {
+        "server": f"https://127.0.0.1:{server.port}",
+        "certificate-authority-data": base64.b64encode(b"none").decode(),
+    }
+
+    assert live(server.kubeconfig(tmp_path, **broken)) is Exit.FAILURE
+    said = capsys.readouterr().err
+    assert said.startswith("drainer: pod chat/web-0 cannot be read (no answer: ")
+    assert "certificate" in said.lower()
+    assert said.count("\n") == 1
+
+
+def test_without_the_client_it_says_what_to_install() -> None:
+    script = (
+        "import sys; sys.modules['kubernetes'] = None\n"
+        "from drainer.cli import main\n"
+        "sys.exit(main(['doctor', '--live', 'chat/web-0'], []))"
+    )
+
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+
+    assert result.returncode == Exit.FAILURE
+    assert result.stderr == "drainer: kubernetes is missing; pip install 'drainer[commands]'\n"
