@@ -46,6 +46,7 @@ _AMOUNTS = {ANY: (str, int, float)}
 _RESOURCES = {"requests": _AMOUNTS, "limits": _AMOUNTS}
 _SECURITY = {
     "runAsUser": int,
+    "runAsGroup": int,
     "privileged": bool,
     "capabilities": {"add": [str], "drop": [str]},
     "seccompProfile": {"type": str},

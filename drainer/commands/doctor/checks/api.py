@@ -184,9 +184,10 @@ CHECKS = (
     ),
     Check(
         "serving-label-missing",
-        Severity.ERROR,
+        Severity.WARNING,
         f'serving_label, and the pod does not begin with {SERVING}: "true".',
-        "The agent changes it only when a drain begins or ends.",
+        "The agent sets it when it has reached the API once; until then, and where it cannot, no Service that selects "
+        "on it has the pod.",
         "the label on the pod template",
         serving_label_missing,
     ),

@@ -79,18 +79,20 @@ def seccomp(case: Case) -> Iterator[Found]:
 
 
 def other_user(case: Case) -> Iterator[Found]:
-    """It must be the app's user."""
-    mine = _user(case, case.sidecar)
+    """It must be the app's user, and in its group."""
+    if not _borrows(case) or _user(case, case.sidecar) == 0 or _is_privileged(case):
+        return
     for container in case.serving:
-        theirs = _user(case, container)
-        if _borrows(case) and None not in (mine, theirs) and mine not in (0, theirs) and not _is_privileged(case):
-            yield Found(
-                case.sidecar.node["securityContext"]["runAsUser"].path,
-                f'{_borrows(case)} needs the rights of the app, and the agent runs as {mine}, "{container.name}" as '
-                f"{theirs}",
-                f"runAsUser: {theirs} and the same runAsGroup, or runAsUser: 0 with capabilities "
-                "{drop: [ALL], add: [SYS_PTRACE, DAC_READ_SEARCH, NET_RAW]}",
-            )
+        for field in ("runAsUser", "runAsGroup"):
+            mine, theirs = (_context(case, one, field).number for one in (case.sidecar, container))
+            if mine is not None and theirs is not None and mine != theirs:
+                yield Found(
+                    case.sidecar.node["securityContext"][field].path,
+                    f"{_borrows(case)} needs the rights of the app: {field} of the agent is {mine}, of "
+                    f'"{container.name}" {theirs}',
+                    f"{field}: {theirs}, or runAsUser: 0 with capabilities "
+                    "{drop: [ALL], add: [SYS_PTRACE, DAC_READ_SEARCH, NET_RAW]}",
+                )
 
 
 def unknown_user(case: Case) -> Iterator[Found]:
@@ -186,7 +188,7 @@ CHECKS = (
     Check(
         "closer-other-user",
         Severity.ERROR,
-        "websocket or shutdown, and the agent is another user than the app and not root.",
+        "websocket or shutdown, and the agent is another user than the app, or in another group, and not root.",
         "The kernel lets only the same user, or root with SYS_PTRACE, take a descriptor (ptrace(2)).",
         "the same runAsUser and runAsGroup, or root with the capabilities",
         other_user,

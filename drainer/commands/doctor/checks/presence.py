@@ -200,8 +200,8 @@ CHECKS = (
         "windows",
         Severity.ERROR,
         "The agent in a pod of Windows.",
-        "Counting is netlink sock_diag, or /proc.",
-        "none",
+        "Counting is netlink sock_diag, or /proc: both are of Linux.",
+        "no agent there",
         windows,
     ),
 )

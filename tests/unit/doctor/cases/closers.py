@@ -18,6 +18,7 @@ BAD: dict[str, list[Edits]] = {
     "closer-seccomp": [(closing("shutdown"),), (closing("shutdown"), put("spec shareProcessNamespace"))],
     "closer-other-user": [
         (closing("shutdown", user=65532, add=["SYS_PTRACE"]),),
+        (closing("shutdown"), side("securityContext runAsGroup", 1), put("spec securityContext runAsGroup", 2)),
         (closing("shutdown", user=65532, app_user=None, add=["SYS_PTRACE"]), put("spec securityContext runAsUser", 0)),
     ],
     "closer-unknown-user": [
