@@ -15,8 +15,10 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="manifests: a file, a folder, or - for standard input; may be repeated",
     )
-    where.add_argument("--live", metavar="NAMESPACE/POD", help="a pod that runs (needs drainer[commands])")
-    parser.add_argument("--kubeconfig", metavar="FILE", help="for --live (default: $KUBECONFIG, or the pod's account)")
+    where.add_argument("--live", metavar="NAMESPACE/POD", help="a pod that runs")
+    parser.add_argument(
+        "--kubeconfig", metavar="FILE", help="for --live (default: the account of the pod this runs in, or $KUBECONFIG)"
+    )
     parser.add_argument("--context", metavar="NAME", help="for --live: a context of the kubeconfig")
     parser.add_argument("--output", choices=("text", "json"), default="text", help="for people or for programs")
     parser.add_argument(

@@ -86,7 +86,7 @@ def _lacks(case: Case, container: Container) -> Iterator[Found]:
         kind = next(iter(hook(container).keys))
         yield Found(
             hook(container).path,
-            f'the preStop of "{container.name}" is a {kind} that does not call the agent: '
+            f'"{container.name}" has a preStop of its own ({kind}) that does not call the agent: '
             "SIGTERM comes when it ends, whoever is connected",
             f"put {_wanted(case)} in its place (a container has one handler; the settle time does what a sleep does)",
         )
