@@ -4,7 +4,7 @@ PYTHON ?= python3.11 python3.12 python3.13 python3.14 python3
 VENV   := .venv
 PY     := $(VENV)/bin/python
 READY  := $(VENV)/.ready
-CODE   := $(wildcard drainer tests bench demo rollout docs e2e chart/files)
+CODE   := $(wildcard drainer tests bench demo rollout docs e2e chart/files image)
 PIP    := -m pip install -qq --disable-pip-version-check
 
 # An environment in $(1), made by the first interpreter that runs: a shim may exist and still refuse.
@@ -22,7 +22,7 @@ fi; exit 1
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: chart help setup demo test check fmt lint types contracts docs cover bench clients rollout node lock clean test-newest test-wheel
+.PHONY: chart help setup demo test check fmt lint types contracts docs cover bench clients rollout node lock clean test-newest test-wheel delivery image sbom
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,7 +51,7 @@ else
 	@$(PY) -m coverage report
 endif
 
-check: lint types contracts ## lint, types and contracts
+check: lint types contracts delivery ## lint, types, contracts and delivery
 
 fmt: setup ## format, and mend what can be mended
 	@$(PY) -m ruff check --fix-only --quiet .
@@ -67,6 +67,12 @@ types: setup ## mypy, strict
 
 contracts: setup ## who may import whom: .importlinter
 	$(VENV)/bin/lint-imports --no-logo
+
+delivery: setup ## the Dockerfile and the workflows
+	$(VENV)/bin/hadolint Dockerfile
+	$(VENV)/bin/yamllint --strict .github
+	$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(VENV)/bin/zizmor --offline --quiet --persona pedantic .github
 
 docs: setup ## the parts of docs/, chart/README.md and kustomize/ that are made from code
 	@$(PY) docs/generate.py
@@ -97,7 +103,8 @@ test-newest: ## all tests with the newest dependencies, not the locked ones
 	$(call venv,.venv-newest)
 	@.venv-newest/bin/python $(PIP) --upgrade pip
 	@.venv-newest/bin/python $(PIP) --upgrade --editable '.[commands,demo]' --group test
-	.venv-newest/bin/python -m pytest $(PYTEST_ARGS)
+	# The image has the locked ones, whatever is here.
+	.venv-newest/bin/python -m pytest --ignore=tests/image $(PYTEST_ARGS)
 
 test-wheel: setup ## the built wheel, with only what ships, starts
 	@rm -rf dist
@@ -108,7 +115,23 @@ test-wheel: setup ## the built wheel, with only what ships, starts
 	@.venv-wheel/bin/python -m pip check
 	.venv-wheel/bin/drainer version
 
+# TARGET=commands, IMAGE=NAME:TAG, BASE=NAME@DIGEST, PLATFORMS=linux/amd64,linux/arm64, IMAGE_ARGS='more for the builder'
+export TARGET IMAGE BASE PLATFORMS
+image: ## the image, with buildah or docker; image/build says what can be chosen
+	@image/build $(IMAGE_ARGS)
+
+sbom: setup ## what ships, as dist/drainer-VERSION.cdx.json (CycloneDX)
+	$(call venv,.venv-sbom)
+	@.venv-sbom/bin/python $(PIP) --require-hashes -r requirements/agent.txt
+	@$(PY) -m hatchling build --target wheel --directory .venv-sbom/wheel
+	@.venv-sbom/bin/python $(PIP) --no-deps .venv-sbom/wheel/*.whl
+	@.venv-sbom/bin/python -m pip uninstall --quiet --yes pip setuptools 2>/dev/null
+	@sed "s/^dynamic = .*/version = \"$$($(PY) -m hatchling version)\"/" pyproject.toml >.venv-sbom/pyproject.toml
+	@mkdir -p dist
+	$(VENV)/bin/cyclonedx-py environment --validate --output-reproducible --pyproject .venv-sbom/pyproject.toml \
+		--output-file dist/drainer-$$($(PY) -m hatchling version).cdx.json .venv-sbom/bin/python
+
 clean: ## away with all that was made here
-	@rm -rf .venv .venv-newest .venv-wheel dist htmlcov .coverage .coverage.* \
+	@rm -rf .venv .venv-newest .venv-wheel .venv-sbom dist htmlcov .coverage .coverage.* \
 		tests/node/node_modules bench/clients/node/node_modules .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

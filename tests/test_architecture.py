@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 SOURCES = [
     path
-    for folder in ("drainer", "tests", "bench", "demo", "docs", "rollout")
+    for folder in ("drainer", "tests", "bench", "demo", "docs", "image", "rollout")
     for path in (ROOT / folder).rglob("*.py")
 ]
 PURE = ("errors", "model", "counter", "tracker", "callers", "drain", "status")

@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 POD, NODE, STRANGER = "192.0.2.1", "192.0.2.2", "192.0.2.3"
@@ -48,23 +48,28 @@ class Namespace:
             self.ip(f"addr add {address}/{64 if extra else 24} dev {device}{extra}")
         self.ip(f"link set {device} up")
 
-    @contextmanager
-    def inside(self) -> Iterator[None]:
+    def inside(self) -> AbstractContextManager[None]:
         """Sockets that this thread makes meanwhile belong to the namespace, for as long as they live."""
-        home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-        there = os.open(Path("/proc", str(self.pid), "ns", "net"), os.O_RDONLY)
-        try:
-            _set_namespace(there)
-            try:
-                yield
-            finally:
-                _set_namespace(home)
-        finally:
-            os.close(home)
-            os.close(there)
+        return inside(self.pid)
 
     def close(self) -> None:
         self._keeper.communicate()
+
+
+@contextmanager
+def inside(pid: int) -> Iterator[None]:
+    """Sockets that this thread makes meanwhile belong to the network namespace of a process."""
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    there = os.open(Path("/proc", str(pid), "ns", "net"), os.O_RDONLY)
+    try:
+        _set_namespace(there)
+        try:
+            yield
+        finally:
+            _set_namespace(home)
+    finally:
+        os.close(home)
+        os.close(there)
 
 
 def _set_namespace(descriptor: int) -> None:
