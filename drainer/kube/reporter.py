@@ -71,7 +71,7 @@ class Reporter:
 
     def begin(self, pod: Mapping[str, Any], status: Status) -> None:
         """The pod as it was first seen: what an agent before this one has left there is put right."""
-        self._written = self._wanted = bodies.written(pod)
+        self._written = bodies.written(pod)
         if self._status is None:
             self._status = status
         found = self._written.condition
@@ -80,6 +80,7 @@ class Reporter:
         if found is None and not self._wishes.gate:
             # At rest a condition is nobody's business, unless the pod's readiness hangs on it.
             self._written = replace(self._written, condition=Condition(is_true=True, story=SERVING))
+        self._wanted = self._written
         self._decide()
 
     def announced(self, announce: Announce, status: Status) -> None:
