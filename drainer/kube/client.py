@@ -185,8 +185,8 @@ def _socket(address: AddrInfoType) -> socket.socket:
 def _told(status: Mapping[str, Any]) -> ApiError:
     """The failure that a watch ends with, as a Status."""
     code = status.get("code")
-    is_failure = isinstance(code, int) and code >= 400  # noqa: PLR2004 - RFC 9110
-    return ApiError(result_of(code) if is_failure else ApiResult.ODD, _message(status))
+    result = result_of(code) if isinstance(code, int) else ApiResult.ODD
+    return ApiError(ApiResult.ODD if result is ApiResult.OK else result, _message(status))
 
 
 def _message(status: Mapping[str, Any]) -> str:
