@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from aiohttp import (
@@ -111,11 +111,11 @@ class Client:
         if loop.time() < self._forbidden_until.get(operation, 0.0):
             raise ApiError(ApiResult.FORBIDDEN, "not asked again yet")
         try:
-            async with self._session() as session:
+            async with AsyncExitStack() as asked, self._session() as session:
                 headers = self._access.headers() | how.pop("headers", {})
                 url = self._access.url(path)
-                async with asyncio.timeout(self._answer_within):
-                    response = await session.request(method, url, headers=headers, allow_redirects=False, **how)
+                request = session.request(method, url, headers=headers, allow_redirects=False, **how)
+                response = await self._head(request, asked)
                 result = result_of(response.status)
                 if result is not ApiResult.OK:
                     raise ApiError(result, await self._reason(response), _retry_after(response))  # noqa: TRY301
@@ -129,12 +129,23 @@ class Client:
             self._failed(operation, failure)
             raise failure from error
 
+    async def _head(self, request: Awaitable[ClientResponse], asked: AsyncExitStack) -> ClientResponse:
+        """The answer as far as its headers. Raises TimeoutError.
+
+        `asked` ends after the session, whose end aborts the connection and waits for that. A request that is cancelled
+        before, or a response that is closed before, would shut TLS down with a server that may not answer any more.
+        """
+        asking = asyncio.ensure_future(request)
+        asked.push_async_callback(_end, asking)
+        await asyncio.wait([asking], timeout=self._answer_within)
+        if not asking.done():
+            raise TimeoutError(f"no answer within {self._answer_within:g} s")
+        return asking.result()
+
     def _session(self) -> ClientSession:
         # No environment (proxies, .netrc), no cookies. The context may fail to load: see _ask.
         return ClientSession(
-            connector=TCPConnector(
-                ssl=self._access.context(), resolver=self._resolver, force_close=True, socket_factory=_socket
-            ),
+            connector=TCPConnector(ssl=self._access.context(), resolver=self._resolver, socket_factory=_socket),
             cookie_jar=DummyCookieJar(),
             headers={"User-Agent": f"drainer/{__version__}", "Accept-Encoding": "identity"},
             timeout=ClientTimeout(total=None, sock_connect=CONNECT_WITHIN),
@@ -170,6 +181,13 @@ class Client:
             self._told.add((operation, error.result))
             detail = f" ({error.detail})" if error.detail else ""
             self._on_trouble(f"the Kubernetes API, {operation}: {error.result}{detail}; no drain depends on it")
+
+
+async def _end(asking: asyncio.Future[ClientResponse]) -> None:
+    asking.cancel()
+    await asyncio.wait([asking])
+    if not asking.cancelled() and asking.exception() is None:
+        asking.result().close()
 
 
 def _socket(address: AddrInfoType) -> socket.socket:
@@ -209,7 +227,9 @@ def _kind(error: Exception) -> ApiResult:
         return ApiResult.TIMEOUT
     if isinstance(error, FileNotFoundError | PermissionError):
         return ApiResult.UNAUTHORIZED
-    return ApiResult.ODD if isinstance(error, ValueError) else ApiResult.UNREACHABLE
+    # A certificate that is not trusted is a ValueError too, and there is no connection all the same.
+    is_odd = isinstance(error, ValueError) and not isinstance(error, OSError)
+    return ApiResult.ODD if is_odd else ApiResult.UNREACHABLE
 
 
 def _retry_after(response: ClientResponse) -> float:
