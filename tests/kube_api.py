@@ -52,6 +52,10 @@ class KubeApi:
     bad_days: dict[str, int | str] = field(default_factory=dict)
     """Operation -> HTTP status, or one of the words above."""
     retry_after: str = ""
+    excuse: str | None = None
+    """The body of a bad day's status, in the place of a Status."""
+    stream: bytes = b""
+    """What a watch says before everything else."""
     requests: list[Request] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
     watchers: int = 0
@@ -153,8 +157,10 @@ class KubeApi:
             if bad_day == HUGE:
                 return await self._without_end(request)
             if bad_day == GARBAGE:
-                return web.Response(text="<html>a captive portal</html>")
+                return web.Response(text="<html>a captive portal</html>\n")
             if isinstance(bad_day, int):
+                if self.excuse is not None:
+                    return web.Response(status=bad_day, text=self.excuse)
                 return failure(bad_day, "a bad day", self.retry_after)
             if request.headers.get("Authorization") not in {f"Bearer {token}" for token in self.tokens}:
                 return failure(401, "Unauthorized")
@@ -202,6 +208,7 @@ class KubeApi:
         await response.prepare(request)
         self.watchers += 1
         try:
+            await response.write(self.stream)
             if since < self._compacted:
                 error = {"type": "ERROR", "object": {"kind": "Status", "code": 410, "message": "too old"}}
                 await response.write(json.dumps(error).encode() + b"\n")
