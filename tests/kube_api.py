@@ -67,6 +67,17 @@ class KubeApi:
     _changed: threading.Condition = field(default_factory=threading.Condition)
     _broken: int = 0
 
+    def in_pod(self) -> dict[str, str]:
+        """What the kubelet and the downward API tell the agent."""
+        return {
+            "POD_NAME": NAME,
+            "POD_NAMESPACE": NAMESPACE,
+            "POD_UID": UID,
+            "KUBERNETES_SERVICE_HOST": "127.0.0.1",
+            "KUBERNETES_SERVICE_PORT": str(self.port),
+            "DRAINER_SERVICE_ACCOUNT": str(self.folder),
+        }
+
     # What happens in the cluster.
 
     def create(self, uid: str = UID, grace: int = 30, **metadata: Any) -> None:
@@ -116,6 +127,10 @@ class KubeApi:
     def pod(self) -> dict[str, Any]:
         assert self._pod is not None, "the pod is gone"
         return self._pod
+
+    def label(self, name: str) -> str | None:
+        found: str | None = self.pod["metadata"]["labels"].get(name)
+        return found
 
     def condition(self, kind: str) -> dict[str, Any] | None:
         found = [one for one in self.pod["status"]["conditions"] if one["type"] == kind]

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from websockets.sync.client import ClientConnection
 
+from tests.kube_api import KubeApi, kube_api
 from tests.process.apps import BareApp, WebApp, echoes
 from tests.process.harness import Agent, Child, Reserved
 
@@ -76,6 +77,14 @@ class Pod:
         things: list[Child | BareApp | Reserved] = [*self._agents, *self._web_apps, *self._bare_apps, *self._reserved]
         for thing in things:
             thing.close()
+
+
+@pytest.fixture
+def api() -> Iterator[KubeApi]:
+    """An API server that has the pod."""
+    with kube_api() as api:
+        api.create()
+        yield api
 
 
 @pytest.fixture
