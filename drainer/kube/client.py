@@ -61,7 +61,9 @@ class Client:
         """The own pod as it is now; its metadata alone, unless it is wanted `whole`. Raises ApiError."""
         headers = {} if whole else {"Accept": METADATA_ONLY}
         async with self._ask(Operation.GET, "GET", self._path(), headers=headers) as response:
-            return _object(await self._read(response))
+            pod = _object(await self._read(response))
+            self._succeeded(Operation.GET)
+            return pod
 
     async def watch(self, version: str) -> AsyncGenerator[tuple[str, Mapping[str, Any]], None]:
         """(type, object) of each change after `version`, until the API server ends it. Raises ApiError."""
@@ -76,6 +78,7 @@ class Client:
         async with self._ask(
             Operation.WATCH, "GET", path, params=parameters, headers={"Accept": METADATA_ONLY}
         ) as response:
+            self._count(Operation.WATCH, ApiResult.OK)
             async for data in response.content.iter_any():
                 for line in lines.feed(data):
                     event = _object(line)
@@ -84,6 +87,7 @@ class Client:
                         raise ApiError(ApiResult.ODD, "a watch event without type or object")
                     if kind == "ERROR":
                         raise _told(changed)
+                    self._works(Operation.WATCH)
                     yield kind, changed
 
     async def patch(self, body: Mapping[str, Any]) -> None:
@@ -94,12 +98,14 @@ class Client:
             Operation.PATCH, "PATCH", self._path("/status"), data=text, headers=headers | {"Accept": METADATA_ONLY}
         ) as response:
             await self._read(response)
+            self._succeeded(Operation.PATCH)
 
     async def create_event(self, body: Mapping[str, Any]) -> None:
         """Raises ApiError."""
         path = f"/api/v1/namespaces/{self._pod.namespace}/events"
         async with self._ask(Operation.EVENT, "POST", path, json=body) as response:
             await self._read(response)
+            self._succeeded(Operation.EVENT)
 
     def _path(self, sub: str = "") -> str:
         return f"/api/v1/namespaces/{self._pod.namespace}/pods/{self._pod.name}{sub}"
@@ -119,7 +125,6 @@ class Client:
                 result = result_of(response.status)
                 if result is not ApiResult.OK:
                     raise ApiError(result, await self._reason(response), _retry_after(response))  # noqa: TRY301
-                self._count(operation, ApiResult.OK)
                 yield response
         except ApiError as error:
             self._failed(operation, error)
@@ -170,8 +175,14 @@ class Client:
 
     def _count(self, operation: Operation, result: ApiResult) -> None:
         self.requests[operation][result] += 1
-        if result is ApiResult.OK:
-            self._told = {told for told in self._told if told[0] is not operation}
+
+    def _succeeded(self, operation: Operation) -> None:
+        self._count(operation, ApiResult.OK)
+        self._works(operation)
+
+    def _works(self, operation: Operation) -> None:
+        """The next trouble is worth telling. A watch that only begins, and breaks each time, does not work yet."""
+        self._told = {told for told in self._told if told[0] is not operation}
 
     def _failed(self, operation: Operation, error: ApiError) -> None:
         self._count(operation, error.result)
