@@ -64,6 +64,7 @@ class KubeApi:
     _history: list[tuple[int, str, dict[str, Any]]] = field(default_factory=list)
     _version: int = 100
     _compacted: int = 0
+    _transports: set[asyncio.Transport] = field(default_factory=set)
     _changed: threading.Condition = field(default_factory=threading.Condition)
     _broken: int = 0
 
@@ -160,6 +161,8 @@ class KubeApi:
 
     def _handler(self, operation: str, answer: Callable[[web.Request, Any], Any]) -> Callable[[web.Request], Any]:
         async def handle(request: web.Request) -> web.StreamResponse:
+            assert request.transport is not None
+            self._transports.add(request.transport)
             body = await request.json() if request.can_read_body else None
             self.requests.append(
                 Request(time.monotonic(), operation, request.path, dict(request.query), dict(request.headers), body)
@@ -167,7 +170,7 @@ class KubeApi:
             bad_day = self.bad_days.get(operation)
             if bad_day == HANG:
                 await asyncio.sleep(PATIENCE)
-            if bad_day == DROP and request.transport is not None:
+            if bad_day == DROP:
                 request.transport.abort()
             if bad_day == HUGE:
                 return await self._without_end(request)
@@ -244,6 +247,12 @@ class KubeApi:
         finally:
             self.watchers -= 1
 
+    async def hang_up(self) -> None:
+        """At the end: TLS is not shut down with clients that may have gone; a handshake notices that they have."""
+        for transport in self._transports:
+            transport.abort()
+        await asyncio.sleep(0.03)
+
     def _wait(self) -> None:
         with self._changed:
             self._changed.wait(0.02)
@@ -286,6 +295,7 @@ def kube_api() -> Iterator[KubeApi]:
             listens.set()
             await asyncio.get_running_loop().run_in_executor(None, ends.wait)
             await runner.cleanup()
+            await api.hang_up()
 
         thread = threading.Thread(target=asyncio.run, args=(serve(),), name="kube-apiserver")
         thread.start()

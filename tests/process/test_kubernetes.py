@@ -106,7 +106,8 @@ def test_a_stranger_counts_as_soon_as_the_pod_is_seen_to_be_deleted(pod: Pod, ap
 
 
 def test_a_restart_is_bounded_and_the_pod_serves_again_when_the_app_is_back(pod: Pod, api: KubeApi) -> None:
-    app = pod.web_app()
+    place = pod.reserve()
+    app = pod.web_app(reserved=place)
     agent = asking(pod, api, app.port, restart_timeout=setting(1))
     pod.clients(app, 1)
     hook = agent.hook()
@@ -115,7 +116,7 @@ def test_a_restart_is_bounded_and_the_pod_serves_again_when_the_app_is_back(pod:
     assert 1 * UNIT <= answer["seconds"] < 5 * UNIT
     until(lambda: api.label(SERVING), lambda label: label == "false")
     app.close()
-    pod.web_app(reserved=app.reserved)
+    pod.web_app(reserved=place)
     agent.reaches("serving")
     until(lambda: api.label(SERVING), lambda label: label == "true")
     until(lambda: len(api.events), lambda count: count == 3)

@@ -44,7 +44,7 @@ def drains_as_ever(pod: Pod, api: KubeApi, result: str) -> None:
     assert time.monotonic() - left_at < 1 * UNIT
     assert (answer["outcome"], answer["effect"], answer["left"]) == ("drained", True, 1)
     until(lambda: agent.metric(requests("get", result)), lambda count: count >= 1)
-    [line] = agent.said("the Kubernetes API")
+    [line] = until(lambda: agent.said("the Kubernetes API"), bool)
     assert line["level"] == "warning"
     assert line["message"].startswith(f"the Kubernetes API, get: {result} (")
 

@@ -13,8 +13,9 @@ import trustme
 
 from drainer.kube.access import Access
 from drainer.kube.words import ApiResult, Operation
-from tests.kube_api import TOKEN, UID, KubeApi, kube_api
-from tests.sockets.kube_asking import Asking, failed
+from tests.kube_api import GARBAGE, TOKEN, UID, KubeApi, kube_api
+from tests.sockets.kube_asking import Asking, failed, watching
+from tests.sockets.site import becomes
 
 
 @pytest.fixture
@@ -173,6 +174,30 @@ async def test_a_trouble_is_told_once_until_it_works_again(api: KubeApi) -> None
     await failed(asking, Operation.GET)
     assert len(asking.troubles) == 3
     assert asking.counted(Operation.GET) == {"ok": 1, "failed": 6, "throttled": 1}
+
+
+@pytest.mark.parametrize("operation", [Operation.GET, Operation.WATCH])
+async def test_an_answer_that_cannot_be_read_is_told_once_although_its_status_is_good(
+    api: KubeApi, operation: Operation
+) -> None:
+    api.bad_days[operation] = GARBAGE
+    asking = Asking(api)
+    for _ in range(3):
+        await failed(asking, operation)
+    assert len(asking.troubles) == 1
+
+
+async def test_a_stream_that_breaks_is_told_again_only_when_it_has_worked(api: KubeApi) -> None:
+    asking = Asking(api)
+    for changes, told in ((0, 1), (0, 1), (1, 2)):
+        async with watching(asking) as seen:
+            await becomes(lambda: api.watchers == 1)
+            for number in range(changes):
+                api.change(annotations={"number": str(number)})
+                await becomes(lambda: bool(seen))
+            api.break_watches()
+            await becomes(lambda: bool(seen) and seen[-1][0] == "unreachable")
+        assert len(asking.troubles) == told
 
 
 async def test_what_is_forbidden_is_not_asked_again_and_the_rest_is(api: KubeApi) -> None:
