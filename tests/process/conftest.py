@@ -81,7 +81,7 @@ class Pod:
 
 @pytest.fixture
 def api() -> Iterator[KubeApi]:
-    """An API server that has the pod."""
+    """An API server that has the pod. Ask for it before `pod`: then it outlives the agents that speak with it."""
     with kube_api() as api:
         api.create()
         yield api

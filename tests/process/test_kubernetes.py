@@ -34,7 +34,7 @@ def sees(agent: Agent, deletion: str) -> None:
 # ---------------------------------------------------------------------------------------------------- a deletion
 
 
-def test_a_deletion_is_told_at_the_pod_from_the_beginning_to_the_end(pod: Pod, api: KubeApi) -> None:
+def test_a_deletion_is_told_at_the_pod_from_the_beginning_to_the_end(api: KubeApi, pod: Pod) -> None:
     app = pod.web_app()
     agent = asking(pod, api, app.port, settle=setting(1))
     before = len(api.requests)
@@ -55,7 +55,7 @@ def test_a_deletion_is_told_at_the_pod_from_the_beginning_to_the_end(pod: Pod, a
     assert len(api.requests) - before <= 8
 
 
-def test_a_second_shorter_delete_ends_the_drain_earlier(pod: Pod, api: KubeApi) -> None:
+def test_a_second_shorter_delete_ends_the_drain_earlier(api: KubeApi, pod: Pod) -> None:
     app = pod.web_app()
     agent = asking(pod, api, app.port, app_reserve="500ms")
     pod.clients(app, 1)
@@ -69,7 +69,7 @@ def test_a_second_shorter_delete_ends_the_drain_earlier(pod: Pod, api: KubeApi) 
     assert answer["seconds"] < 5 * UNIT
 
 
-def test_a_force_delete_ends_the_drain_in_a_moment_and_nothing_more_is_written(pod: Pod, api: KubeApi) -> None:
+def test_a_force_delete_ends_the_drain_in_a_moment_and_nothing_more_is_written(api: KubeApi, pod: Pod) -> None:
     app = pod.web_app()
     agent = asking(pod, api, app.port)
     pod.clients(app, 1)
@@ -86,7 +86,7 @@ def test_a_force_delete_ends_the_drain_in_a_moment_and_nothing_more_is_written(p
     assert len(api.asked("patch", "event")) == written
 
 
-def test_a_stranger_counts_as_soon_as_the_pod_is_seen_to_be_deleted(pod: Pod, api: KubeApi) -> None:
+def test_a_stranger_counts_as_soon_as_the_pod_is_seen_to_be_deleted(api: KubeApi, pod: Pod) -> None:
     app = pod.web_app()
     agent = asking(pod, api, app.port, token="opensesame")
     [client] = pod.clients(app, 1)
@@ -105,7 +105,7 @@ def test_a_stranger_counts_as_soon_as_the_pod_is_seen_to_be_deleted(pod: Pod, ap
 # ----------------------------------------------------------------------------------------------------- a restart
 
 
-def test_a_restart_is_bounded_and_the_pod_serves_again_when_the_app_is_back(pod: Pod, api: KubeApi) -> None:
+def test_a_restart_is_bounded_and_the_pod_serves_again_when_the_app_is_back(api: KubeApi, pod: Pod) -> None:
     place = pod.reserve()
     app = pod.web_app(reserved=place)
     agent = asking(pod, api, app.port, restart_timeout=setting(1))
@@ -123,7 +123,7 @@ def test_a_restart_is_bounded_and_the_pod_serves_again_when_the_app_is_back(pod:
     assert [event["reason"] for event in api.events] == ["DrainStarted", "DrainDeadline", "DrainResumed"]
 
 
-def test_a_deletion_in_the_middle_of_a_restart_gives_the_pod_its_time(pod: Pod, api: KubeApi) -> None:
+def test_a_deletion_in_the_middle_of_a_restart_gives_the_pod_its_time(api: KubeApi, pod: Pod) -> None:
     app = pod.web_app()
     agent = asking(pod, api, app.port, restart_timeout=setting(3))
     [client] = pod.clients(app, 1)
@@ -138,7 +138,7 @@ def test_a_deletion_in_the_middle_of_a_restart_gives_the_pod_its_time(pod: Pod, 
     assert hook.answer().json()["outcome"] == "drained"
 
 
-def test_the_label_goes_and_comes_with_a_drain_that_is_resumed(pod: Pod, api: KubeApi) -> None:
+def test_the_label_goes_and_comes_with_a_drain_that_is_resumed(api: KubeApi, pod: Pod) -> None:
     app = pod.web_app()
     agent = asking(pod, api, app.port)
     pod.clients(app, 1)
@@ -155,14 +155,14 @@ def test_the_label_goes_and_comes_with_a_drain_that_is_resumed(pod: Pod, api: Ku
 # ------------------------------------------------------------------------------------------------------- at rest
 
 
-def test_a_readiness_gate_has_its_condition_from_the_start(pod: Pod, api: KubeApi) -> None:
+def test_a_readiness_gate_has_its_condition_from_the_start(api: KubeApi, pod: Pod) -> None:
     app = pod.web_app()
     pod.agent(app.port, variables=api.in_pod(), readiness_gate="true")
     until(lambda: (api.condition(SERVING) or {}).get("status"), lambda status: status == "True")
     assert api.label(SERVING) is None
 
 
-def test_the_grace_period_is_that_of_the_pod_if_none_was_given(pod: Pod, api: KubeApi) -> None:
+def test_the_grace_period_is_that_of_the_pod_if_none_was_given(api: KubeApi, pod: Pod) -> None:
     api.create(grace=600)
     app = pod.web_app()
     agent = asking(pod, api, app.port, grace_period="auto", app_reserve="100s", restart_timeout="1h")
@@ -175,7 +175,7 @@ def test_the_grace_period_is_that_of_the_pod_if_none_was_given(pod: Pod, api: Ku
 
 
 @pytest.mark.parametrize("kubernetes", ["auto", "on"])
-def test_at_rest_no_request_follows_the_first_look(pod: Pod, api: KubeApi, kubernetes: str) -> None:
+def test_at_rest_no_request_follows_the_first_look(api: KubeApi, pod: Pod, kubernetes: str) -> None:
     app = pod.web_app()
     agent = asking(pod, api, app.port, kubernetes=kubernetes)
     asked = [request.operation for request in api.requests]
@@ -185,7 +185,7 @@ def test_at_rest_no_request_follows_the_first_look(pod: Pod, api: KubeApi, kuber
     assert len(api.requests) == 2
 
 
-def test_an_agent_that_is_told_not_to_makes_no_request(pod: Pod, api: KubeApi) -> None:
+def test_an_agent_that_is_told_not_to_makes_no_request(api: KubeApi, pod: Pod) -> None:
     app = pod.web_app()
     agent = pod.agent(app.port, variables=api.in_pod(), kubernetes="off")
     assert agent.hook().answer().json()["outcome"] == "drained"

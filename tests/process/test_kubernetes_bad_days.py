@@ -50,19 +50,19 @@ def drains_as_ever(pod: Pod, api: KubeApi, result: str) -> None:
 
 
 @pytest.mark.parametrize(("bad_day", "result"), BAD_DAYS.values(), ids=BAD_DAYS)
-def test_a_drain_goes_as_ever_whatever_the_api_does(pod: Pod, api: KubeApi, bad_day: int | str, result: str) -> None:
+def test_a_drain_goes_as_ever_whatever_the_api_does(api: KubeApi, pod: Pod, bad_day: int | str, result: str) -> None:
     api.bad_days = dict.fromkeys(OPERATIONS, bad_day)
     drains_as_ever(pod, api, result)
 
 
-def test_a_drain_goes_as_ever_without_an_api_server(pod: Pod, api: KubeApi) -> None:
+def test_a_drain_goes_as_ever_without_an_api_server(api: KubeApi, pod: Pod) -> None:
     # Bound, and nobody listens.
     api.port = pod.reserve().port
     drains_as_ever(pod, api, "unreachable")
 
 
 @pytest.mark.parametrize("bad_day", [403, 500, DROP])
-def test_a_drain_goes_as_ever_when_nothing_can_be_written(pod: Pod, api: KubeApi, bad_day: int | str) -> None:
+def test_a_drain_goes_as_ever_when_nothing_can_be_written(api: KubeApi, pod: Pod, bad_day: int | str) -> None:
     api.bad_days = {"patch": bad_day, "event": bad_day}
     app = pod.web_app()
     agent = pod.agent(app.port, variables=api.in_pod(), serving_label="true")
@@ -74,7 +74,7 @@ def test_a_drain_goes_as_ever_when_nothing_can_be_written(pod: Pod, api: KubeApi
     assert len(agent.said("the Kubernetes API, patch")) == 1
 
 
-def test_a_watch_that_breaks_or_is_too_old_is_opened_again(pod: Pod, api: KubeApi) -> None:
+def test_a_watch_that_breaks_or_is_too_old_is_opened_again(api: KubeApi, pod: Pod) -> None:
     app = pod.web_app()
     agent = pod.agent(app.port, variables=api.in_pod(), restart_timeout="1h")
     [client] = pod.clients(app, 1)
@@ -92,7 +92,7 @@ def test_a_watch_that_breaks_or_is_too_old_is_opened_again(pod: Pod, api: KubeAp
     assert hook.answer().json()["outcome"] == "drained"
 
 
-def test_an_api_that_comes_back_in_the_middle_is_told_what_is(pod: Pod, api: KubeApi) -> None:
+def test_an_api_that_comes_back_in_the_middle_is_told_what_is(api: KubeApi, pod: Pod) -> None:
     api.bad_days["get"] = 500
     app = pod.web_app()
     agent = pod.agent(app.port, variables=api.in_pod(), restart_timeout="1h")
@@ -110,7 +110,7 @@ def test_an_api_that_comes_back_in_the_middle_is_told_what_is(pod: Pod, api: Kub
 
 
 @pytest.mark.parametrize("drained", [False, True])
-def test_an_agent_goes_in_good_time_although_the_api_hangs(pod: Pod, api: KubeApi, *, drained: bool) -> None:
+def test_an_agent_goes_in_good_time_although_the_api_hangs(api: KubeApi, pod: Pod, *, drained: bool) -> None:
     api.bad_days = dict.fromkeys(OPERATIONS, HANG)
     app = pod.web_app()
     agent = pod.agent(app.port, variables=api.in_pod(), serving_label="true")
@@ -122,7 +122,7 @@ def test_an_agent_goes_in_good_time_although_the_api_hangs(pod: Pod, api: KubeAp
     assert time.monotonic() - sent_at < 1.5 * UNIT
 
 
-def test_without_a_service_account_the_api_is_not_used_unless_it_must_be(pod: Pod, api: KubeApi) -> None:
+def test_without_a_service_account_the_api_is_not_used_unless_it_must_be(api: KubeApi, pod: Pod) -> None:
     (api.folder / "token").unlink()
     app = pod.web_app()
     agent = pod.agent(app.port, variables=api.in_pod())

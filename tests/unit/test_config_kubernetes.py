@@ -101,11 +101,10 @@ def test_a_choice_that_is_none_is_one_mistake(kubernetes: str) -> None:
 @pytest.mark.parametrize("name", ["serving_label", "readiness_gate"])
 def test_what_is_written_by_the_api_has_no_effect_without_it(name: str) -> None:
     setting = {name.upper(): "true"}
-    sentence = (
-        f"{name} has no effect: the API is not used (kubernetes={{}}; it needs POD_NAME, POD_NAMESPACE and POD_UID)"
-    )
-    assert config({}, **setting).warnings == (sentence.format("auto"),)
-    assert config(POD, KUBERNETES="off", **setting).warnings == (sentence.format("off"),)
+    needs = "it needs POD_NAME, POD_NAMESPACE and POD_UID"
+    for variables, kubernetes in (({}, "auto"), (POD, "off")):
+        chosen = config(variables, KUBERNETES=kubernetes, **setting)
+        assert chosen.warnings == (f"{name} has no effect: the API is not used (kubernetes={kubernetes}; {needs})",)
     assert config(POD, **setting).warnings == ()
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from drainer.deletion import Deletion
 from drainer.log import MAX_QUEUED, LogObserver, PatientHandler, logger
 from drainer.model import PortCount
 from drainer.phases import Announce, Outcome, Pace, Phase, Result, Tally
@@ -235,3 +236,31 @@ def test_a_note_is_for_information(caplog: pytest.LogCaptureFixture) -> None:
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
         ("INFO", "192.0.2.1 probes /readyz")
     ]
+
+
+@pytest.mark.parametrize(
+    ("deletion", "sentence"),
+    [
+        (Deletion.UNKNOWN, "the API has not said in time whether the pod is being deleted"),
+        (Deletion.NONE, "the pod is not being deleted: its app is restarted, or the node ends it"),
+        (Deletion.REQUESTED, "the pod is being deleted"),
+        (Deletion.FORCED, "the pod was deleted by force: the drain ends in a moment"),
+    ],
+)
+def test_what_the_api_says_is_one_line_with_the_deadline(
+    caplog: pytest.LogCaptureFixture, deletion: Deletion, sentence: str
+) -> None:
+    caplog.set_level(logging.INFO, "drainer")
+    LogObserver().sighted(make_status(at=12.0, deletion=deletion, drain=DrainStatus(35.0, TALLY)))
+    LogObserver().sighted(make_status(deletion=deletion))
+    first, second = caplog.records
+    assert (first.levelname, first.message, facts(first)) == (
+        "INFO", sentence, {"deletion": deletion, "deadline_in_seconds": 23.0}
+    )  # fmt: skip
+    assert (second.message, facts(second)) == (sentence, {"deletion": deletion})
+
+
+def test_that_the_api_is_being_asked_is_nothing_to_tell(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "drainer")
+    LogObserver().sighted(make_status(deletion=Deletion.ASKED))
+    assert caplog.records == []

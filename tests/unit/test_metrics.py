@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from drainer import __version__, metrics
 from drainer.attempt import Verdict
 from drainer.callers import Trust
+from drainer.deletion import Deletion
 from drainer.model import CensusError, Histogram, PortCount, Reason, Source
 from drainer.phases import Closings, Outcome, Pace, Phase, Result, Tally
 from drainer.status import DrainStatus, Status
@@ -221,3 +222,19 @@ def test_a_scraper_that_asks_for_nonsense_gets_the_text_format() -> None:
     body, content_type = metrics.render(make_status(), "application/openmetrics-text;version=abc", WALL)
     assert content_type.startswith("text/plain")
     assert body.startswith(b"# HELP drainer_connections ")
+
+
+@pytest.mark.parametrize("deletion", list(Deletion))
+def test_what_the_api_says_of_the_pod_is_one(deletion: Deletion) -> None:
+    found = series(make_status(deletion=deletion))
+    assert {name: value(found, "drainer_pod_deletion", deletion=name) for name in Deletion} == {
+        name: float(name is deletion) for name in Deletion
+    }
+
+
+def test_requests_to_the_api_are_counted_where_it_is_used() -> None:
+    assert labels_of(series(make_status()), "drainer_kubernetes_requests_total") == []
+    found = series(make_status(api_requests={"get": {"ok": 2, "failed": 0}, "watch": {"ok": 1, "failed": 3}}))
+    assert value(found, "drainer_kubernetes_requests_total", operation="get", result="ok") == 2
+    assert value(found, "drainer_kubernetes_requests_total", operation="get", result="failed") == 0
+    assert value(found, "drainer_kubernetes_requests_total", operation="watch", result="failed") == 3

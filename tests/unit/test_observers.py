@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from drainer.deletion import Deletion
 from drainer.observers import TELL_AGAIN_AFTER, Observers
 from drainer.phases import Announce, Phase
 from tests.unit.fakes import BrokenObserver, Listener
@@ -24,10 +25,12 @@ def test_all_are_told_although_one_of_them_breaks() -> None:
     observers.noted("a note")
     observers.warned("a warning")
     observers.troubled("trouble")
+    observers.sighted(make_status(at=2.0, deletion=Deletion.REQUESTED))
     for listener in (first, last):
         assert (listener.announcements, listener.notes, listener.warnings) == (
             [announce], ["a note"], ["a warning", "trouble"]
         )  # fmt: skip
+        assert listener.sightings == [(2.0, Deletion.REQUESTED)]
 
 
 def test_the_same_trouble_is_told_once_a_minute_and_other_trouble_at_once() -> None:
