@@ -215,13 +215,19 @@ class Agent:
             self._crew.stop()
         if announce.phase is Phase.SETTLING:
             self._examine()
-        if announce.phase is Phase.SERVING and not (self._sighting.deletion.is_certain or self._held.strangers):
-            self._sighting = Sighting()  # Whoever is held keeps the watch open, which says only what changes.
+        self._forget(announce.phase)
         if announce.outcome is not None:
             self._conclude(announce.outcome)
         self._set_pace()
         self._lookout.kick()
         self._observers.announced(announce, self.status())
+
+    def _forget(self, phase: Phase) -> None:
+        """A pod that serves again may be deleted later; and after the end of a drain no answer is waited for."""
+        if self._held.strangers or self._sighting.deletion.is_certain:
+            return  # Whoever is held keeps the watch open, which says only what changes.
+        if phase is Phase.SERVING or (phase is Phase.DONE and self._sighting.deletion is Deletion.ASKED):
+            self._sighting = Sighting()
 
     def _conclude(self, outcome: Outcome) -> None:
         self._last_outcome = outcome
