@@ -169,6 +169,14 @@ async def test_without_a_settle_time_the_phases_are_told_in_their_order(sighting
         assert [phase for _, phase in stage.listener.phases] == [Phase.SETTLING, Phase.DRAINING]
 
 
+async def test_a_drain_that_is_over_before_the_api_has_answered_waits_for_no_answer() -> None:
+    table, _ = serving_app()
+    async with asking(table, replace(PLAN, settle=0.1)) as (stage, _):
+        await hook(stage)
+        assert stage.listener.phases[-1][1] is Phase.DONE
+        assert stage.listener.statuses[-1].deletion is Deletion.UNKNOWN
+
+
 # ------------------------------------------------------------------------------------------------- whom it asks
 
 

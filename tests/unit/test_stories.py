@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from drainer.deletion import Deletion
 from drainer.model import PortCount
 from drainer.phases import Announce, Closings, Outcome, Phase, Result, Tally
 from drainer.status import DrainStatus
@@ -27,6 +28,22 @@ def test_a_drain_begins_with_so_many_for_so_long(live: int, connections: str) ->
     )
 
 
+@pytest.mark.parametrize(
+    ("deletion", "why"),
+    [
+        (Deletion.NONE, ": the pod is not being deleted, its app is restarted or the node ends it."),
+        (Deletion.REQUESTED, ": the pod is being deleted."),
+        (Deletion.UNKNOWN, "."),
+        (Deletion.ASKED, "."),
+    ],
+)
+def test_a_drain_begins_with_what_the_api_says_of_it(deletion: Deletion, why: str) -> None:
+    tally = Tally(10.0, 10.0, at_start=0, arrived=0, left=0, remaining=0)
+    story = tell(Announce(Phase.SETTLING, 10.0), make_status(drain=DrainStatus(35.0, tally), deletion=deletion))
+    assert story is not None
+    assert story.message == f"The drain has begun with 0 connections, for 25.0 s at most{why}"
+
+
 @pytest.mark.parametrize("phase", [Phase.DRAINING, Phase.CLOSING])
 def test_a_phase_on_the_way_is_no_story(phase: Phase) -> None:
     assert tell(Announce(phase, 10.0), make_status(phase=phase)) is None
@@ -39,7 +56,7 @@ def test_a_beginning_that_is_over_already_is_no_story() -> None:
 @pytest.mark.parametrize(
     ("left", "ended", "sentence"),
     [
-        (0, None, "Drained in 7.5 s: 0 connections left by themselves."),
+        (0, None, "Drained in 7.5 s: nobody has left."),
         (1, None, "Drained in 7.5 s: 1 connection left by itself."),
         (4, {}, "Drained in 7.5 s: 4 connections left by themselves."),
         (4, {"reset": 0}, "Drained in 7.5 s: 4 connections left by themselves."),

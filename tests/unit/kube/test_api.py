@@ -35,9 +35,10 @@ class Joined:
 
     def __init__(self, server: KubeApi, folder: Path) -> None:
         self.troubles: list[str] = []
+        self.notes: list[str] = []
         self.graces: list[float] = []
         pod = Pod(NAME, NAMESPACE, UID, ("127.0.0.1", server.port))
-        self.api = Api(pod, folder, LABEL, Readiness.AUTO, self.troubles.append, lambda: 0.0)
+        self.api = Api(pod, folder, LABEL, Readiness.AUTO, self.notes.append, self.troubles.append, lambda: 0.0)
 
     def start(self) -> None:
         self.api.start(lambda: make_status(phase=Phase.SERVING), self.graces.append)
@@ -57,6 +58,7 @@ async def test_the_first_look_gives_the_grace_period_and_what_stands_at_the_pod(
     async with joined(server) as parts:
         await becomes(lambda: server.pod["metadata"]["labels"].get(SERVING) == "true")
         assert parts.graces == [120.0]
+        assert parts.notes == ["the API knows this pod; its terminationGracePeriodSeconds is 120"]
         assert [request.operation for request in server.requests] == ["get", "patch"]
     assert parts.troubles == []
 

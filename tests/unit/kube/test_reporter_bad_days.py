@@ -163,3 +163,16 @@ async def test_an_agent_that_goes_while_the_api_is_being_asked_writes_nothing_em
     reporter.leave()
     await reporter.run()
     assert sink.patches == []
+
+
+async def test_a_drain_that_is_over_before_the_api_has_answered_is_told_whole() -> None:
+    async with reporting() as told:
+        told.sees(Deletion.ASKED)
+        told.enters(Phase.SETTLING)
+        await until(0.2)
+        told.enters(Phase.DRAINING)
+        told.deletion = Deletion.UNKNOWN
+        told.enters(Phase.DONE, Result.DRAINED)
+        await until(1)
+        assert told.reasons == [(0.2, "DrainStarted"), (0.2, "Drained")]
+        assert told.patched == [(0.2, "false", "False", "Drained")]
