@@ -161,3 +161,27 @@ def test_the_app_that_is_the_only_closer_and_always_fails_is_asked_at_intervals_
     closing.finish()
     assert closing.closings().attempts == {"notify": {Verdict.FAILED: len(asked)}}
     assert closing.closings().details == {"notify": {"500": len(asked)}}
+
+
+def test_a_nearer_deadline_hurries_those_who_wait_and_nobody_is_tried_again() -> None:
+    closing = begun(13)
+    tried = [one for _, close in orders(closing, until=8.0) for one in close.connections]
+    assert tried == [1, 2, 3]
+    assert closing.retime(CLOSE_PLAN, 17.0, 8.0) == Pace(10, 2.0, 5.0, fits=True)
+    later = [(at, close) for at, close in orders(closing, since=8.0, until=10.0) if close.closer == "websocket"]
+    assert [one for _, close in later for one in close.connections] == [*range(4, 14)]
+    assert [at for at, _ in later] == pytest.approx([8.1 + number / 5 for number in range(10)])
+
+
+def test_a_later_deadline_slows_them_down() -> None:
+    closing = begun(13)
+    assert closing.retime(CLOSE_PLAN, 38.0, 5.0) == Pace(13, 26.0, 0.5, fits=True)
+    assert closing.wake_at() == 6.0
+
+
+def test_a_deadline_that_leaves_no_time_still_leaves_a_moment_for_all() -> None:
+    closing = begun(13)
+    closing.retime(CLOSE_PLAN.within(2.0), 7.0, 5.0)
+    found = [(at, close) for at, close in orders(closing, until=7.0) if close.closer == "websocket"]
+    assert sorted(one for _, close in found for one in close.connections if isinstance(one, int)) == [*range(1, 14)]
+    assert max(at for at, _ in found) <= 7.0 - LAST_MOMENT

@@ -179,3 +179,32 @@ def test_the_plan_says_until_when_and_how_fast() -> None:
 def test_after_the_latest_moment_all_are_wanted_at_once() -> None:
     paced = pacer(now=25.0)
     assert (paced.due(7), paced.rate(7), paced.take(25.0, 7)) == (25.0, 7.0, 7)
+
+
+def test_a_nearer_end_spreads_who_waits_over_what_is_left() -> None:
+    paced = pacer()
+    assert paced.take(11.0, 4) == 1
+    paced.retime(11.0, 13.0, 14.0)
+    assert tries(paced, 3) == pytest.approx([11.0 + 1 / 3, 12.0, 12.0 + 2 / 3])
+    assert paced.seconds_left(13.0, 0) == 0.0
+
+
+def test_a_later_end_slows_them_down() -> None:
+    paced = pacer()
+    paced.retime(10.0, 50.0, 60.0)
+    assert tries(paced, 4) == [15.0, 25.0, 35.0, 45.0]
+
+
+def test_an_end_that_is_over_already_leaves_the_least_window() -> None:
+    paced = pacer()
+    paced.retime(16.0, 12.0, 24.0)
+    moments = tries(paced, 100)
+    assert 16.0 <= min(moments) < max(moments) <= 16.0 + LEAST_WINDOW
+
+
+def test_a_cap_is_kept_as_far_as_a_nearer_end_leaves_time_for_it() -> None:
+    paced = pacer(rate=10.0)
+    assert paced.fits(140)
+    paced.retime(10.0, 12.0, 15.0)
+    assert (paced.fits(50), paced.fits(51)) == (True, False)
+    assert max(tries(paced, 100)) <= 15.0
