@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import resource
 from pathlib import Path
 
 import pytest
 
-from drainer.run import default_gateways, raise_descriptor_limit
+from drainer.config import Config
+from drainer.log import LogObserver
+from drainer.run import default_gateways, kubernetes, raise_descriptor_limit
 
 NOWHERE = Path("/nowhere/route")
 
@@ -72,3 +75,51 @@ def test_the_descriptor_limit_is_raised_to_the_hard_one() -> None:
         assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+# ------------------------------------------------------------------------------------------------ the Kubernetes API
+
+IN_POD = {
+    "DRAINER_APP_PORTS": "8080", "POD_NAME": "ws-0", "POD_NAMESPACE": "chat", "POD_UID": "7d1f6a52",
+    "KUBERNETES_SERVICE_HOST": "192.0.2.10", "KUBERNETES_SERVICE_PORT": "443",
+}  # fmt: skip
+
+
+def talks(caplog: pytest.LogCaptureFixture, folder: Path, **variables: str) -> bool:
+    """Whether the agent talks to the API with these variables, and a service account there."""
+    caplog.set_level(logging.INFO, "drainer")
+    environ = IN_POD | {"DRAINER_SERVICE_ACCOUNT": str(folder)} | variables
+    return kubernetes(Config.from_env(environ), LogObserver()) is not None
+
+
+async def test_the_api_is_used_where_a_service_account_is_mounted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "token").write_text("a-token")
+    assert talks(caplog, tmp_path)
+    assert caplog.records == []
+
+
+async def test_by_itself_it_is_not_used_without_one_and_that_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert not talks(caplog, tmp_path)
+    (record,) = caplog.records
+    assert record.getMessage() == f"the API is not used: no service account is mounted at {tmp_path}"
+
+
+async def test_who_wants_it_on_gets_it_even_before_there_is_a_token(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert talks(caplog, tmp_path, DRAINER_KUBERNETES="on")
+
+
+@pytest.mark.parametrize(
+    "variables", [{"DRAINER_KUBERNETES": "off"}, {"POD_NAME": "", "POD_UID": "", "POD_NAMESPACE": ""}]
+)
+async def test_where_nobody_asked_for_it_there_is_none_and_nothing_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, variables: dict[str, str]
+) -> None:
+    (tmp_path / "token").write_text("a-token")
+    assert not talks(caplog, tmp_path, **variables)
+    assert caplog.records == []
