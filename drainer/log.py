@@ -153,9 +153,9 @@ class LogObserver:
             )
 
     def sighted(self, status: Status) -> None:
-        """One line for what the API has said; that it is being asked is nothing to tell."""
+        """One line for what the API has said; nothing for that it is being asked, or that a stranger had it asked."""
         sentence = _SIGHTINGS.get(status.deletion)
-        if sentence is not None:
+        if sentence is not None and (status.phase is not Phase.SERVING or status.deletion.is_certain):
             facts: dict[str, Any] = {"deletion": status.deletion}
             if status.drain is not None:
                 facts["deadline_in_seconds"] = round(status.drain.deadline_at - status.at, 3)

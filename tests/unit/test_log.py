@@ -251,13 +251,22 @@ def test_what_the_api_says_is_one_line_with_the_deadline(
     caplog: pytest.LogCaptureFixture, deletion: Deletion, sentence: str
 ) -> None:
     caplog.set_level(logging.INFO, "drainer")
-    LogObserver().sighted(make_status(at=12.0, deletion=deletion, drain=DrainStatus(35.0, TALLY)))
-    LogObserver().sighted(make_status(deletion=deletion))
+    LogObserver().sighted(make_status(at=12.0, phase=Phase.SETTLING, deletion=deletion, drain=DrainStatus(35.0, TALLY)))
+    LogObserver().sighted(make_status(phase=Phase.DONE, deletion=deletion))
     first, second = caplog.records
     assert (first.levelname, first.message, facts(first)) == (
         "INFO", sentence, {"deletion": deletion, "deadline_in_seconds": 23.0}
     )  # fmt: skip
     assert (second.message, facts(second)) == (sentence, {"deletion": deletion})
+
+
+@pytest.mark.parametrize(("deletion", "lines"), [(Deletion.NONE, 0), (Deletion.UNKNOWN, 0), (Deletion.REQUESTED, 1)])
+def test_what_a_stranger_has_the_api_asked_is_told_only_if_it_is_news(
+    caplog: pytest.LogCaptureFixture, deletion: Deletion, lines: int
+) -> None:
+    caplog.set_level(logging.INFO, "drainer")
+    LogObserver().sighted(make_status(phase=Phase.SERVING, deletion=deletion))
+    assert len(caplog.records) == lines
 
 
 def test_that_the_api_is_being_asked_is_nothing_to_tell(caplog: pytest.LogCaptureFixture) -> None:
