@@ -60,7 +60,7 @@ class Api:
 
     async def leave(self) -> None:
         """The agent goes: a moment for what is still to be written, then no more requests."""
-        self.watch.stop()
+        await self.watch.leave()
         if self._task is None:
             return
         self.reporter.leave()

@@ -86,6 +86,13 @@ class PodWatch:
             self._task.cancel()
             self._task = None
 
+    async def leave(self) -> None:
+        """The same, and no open connection: what is cancelled once more while it closes one would leave it open."""
+        task = self._task
+        self.stop()
+        if task is not None:
+            await asyncio.wait([task])
+
     def _cancel_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()

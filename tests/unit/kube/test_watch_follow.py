@@ -75,6 +75,16 @@ async def test_who_comes_later_has_the_api_asked_anew() -> None:
         assert seen[-2:] == [(30.0, ASKED), (30.0, REQUESTED)]
 
 
+async def test_who_leaves_waits_until_the_stream_is_closed() -> None:
+    source = FakeSource()
+    async with following(source) as (watch, _):
+        await until(1)
+        assert source.open == 1
+        await watch.leave()
+        assert source.open == 0
+        await watch.leave()
+
+
 async def test_who_has_stopped_makes_no_request() -> None:
     source = FakeSource()
     watch = PodWatch(source, POD.uid, lambda: 0.5)
