@@ -21,6 +21,8 @@ from typing import Any
 import trustme
 from aiohttp import web
 
+from tests.kube_answers import failure, seen_as
+
 NAMESPACE, NAME, UID = "chat", "ws-0", "7d1f6a52-0000-4000-8000-000000000001"
 TOKEN = "a-token"
 PATIENCE = 20.0
@@ -256,18 +258,6 @@ class KubeApi:
     def _wait(self) -> None:
         with self._changed:
             self._changed.wait(0.02)
-
-
-def seen_as(request: web.Request, pod: dict[str, Any]) -> dict[str, Any]:
-    """The whole pod, or its metadata alone."""
-    if "as=PartialObjectMetadata" in request.headers.get("Accept", ""):
-        return {"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata", "metadata": pod["metadata"]}
-    return pod
-
-
-def failure(code: int, message: str, retry_after: str = "") -> web.Response:
-    status = {"kind": "Status", "status": "Failure", "code": code, "message": message}
-    return web.json_response(status, status=code, headers={"Retry-After": retry_after} if retry_after else {})
 
 
 @contextmanager
