@@ -208,7 +208,7 @@ class KubeApi:
             return failure(415, "another patch")
         pod = copy.deepcopy(self._pod)
         if body["metadata"].get("uid", pod["metadata"]["uid"]) != pod["metadata"]["uid"]:
-            return failure(409, "the UID in the precondition does not match")
+            return failure(422, "metadata.uid: field is immutable")
         pod["metadata"]["labels"] |= body["metadata"].get("labels", {})
         for one in body.get("status", {}).get("conditions", []):
             before = [known for known in pod["status"]["conditions"] if known["type"] == one["type"]]

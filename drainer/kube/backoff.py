@@ -22,7 +22,8 @@ class Backoff:
 
     def after(self, error: ApiError) -> float:
         """Seconds."""
-        seconds, self._next = self._next, min(2 * self._next, LONGEST)
         if error.result is ApiResult.FORBIDDEN:
-            seconds = FORBIDDEN_FOR
+            # Not sooner: until then the client would only say no again.
+            return FORBIDDEN_FOR
+        seconds, self._next = self._next, min(2 * self._next, LONGEST)
         return max(seconds * (0.75 + self._random() / 2), min(error.retry_after, LONGEST))

@@ -68,7 +68,7 @@ def written(pod: Mapping[str, Any]) -> State:
 
 
 def patch(pod: Pod, before: State, state: State, time: str) -> dict[str, Any]:
-    """A strategic merge patch of pods/status: with the uid, it cannot be about another pod of the same name (409).
+    """A strategic merge patch of pods/status: with the uid it cannot be about another pod of that name (422).
 
     It may set labels too: only the spec, deletionTimestamp and ownerReferences are restored there
     (pkg/registry/core/pod/strategy.go). Conditions merge by type. `time` is RFC 3339, for lastTransitionTime.

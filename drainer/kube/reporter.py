@@ -24,7 +24,7 @@ from drainer.stories import SERVING, Story, tell
 MAX_EVENTS = 8
 """Events that wait to be written; the oldest ones go."""
 EVENT_TRIES = 3
-_IN_VAIN = frozenset({ApiResult.NOT_FOUND, ApiResult.CONFLICT, ApiResult.ODD})
+_IN_VAIN = frozenset({ApiResult.NOT_FOUND, ApiResult.CONFLICT, ApiResult.INVALID, ApiResult.ODD})
 """Trying the same again would not help."""
 
 

@@ -36,7 +36,9 @@ class ApiResult(StrEnum):
     NOT_FOUND = "not_found"
     """404."""
     CONFLICT = "conflict"
-    """409: the pod of that name is another one."""
+    """409: the pod of that name is another one, or the Event is there already."""
+    INVALID = "invalid"
+    """422: what was written is refused; the pod of that name is another one, or a policy says no."""
     EXPIRED = "expired"
     """410: the watch must begin anew."""
     THROTTLED = "throttled"
@@ -66,6 +68,7 @@ def result_of(status: int) -> ApiResult:
         404: ApiResult.NOT_FOUND,
         409: ApiResult.CONFLICT,
         410: ApiResult.EXPIRED,
+        422: ApiResult.INVALID,
         429: ApiResult.THROTTLED,
     }
     if 200 <= status < 300:  # noqa: PLR2004 - the class of success

@@ -131,7 +131,8 @@ async def test_at_rest_there_is_no_connection(api: KubeApi) -> None:
 # -------------------------------------------------------------------------------------------------------- bad days
 
 STATUSES = {
-    401: "unauthorized", 403: "forbidden", 404: "not_found", 409: "conflict", 410: "expired", 429: "throttled",
+    401: "unauthorized", 403: "forbidden", 404: "not_found", 409: "conflict", 410: "expired", 422: "invalid",
+    429: "throttled",
     400: "odd", 415: "odd", 500: "failed", 503: "failed", 504: "failed",
 }  # fmt: skip
 

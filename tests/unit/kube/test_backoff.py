@@ -35,7 +35,9 @@ def test_chance_keeps_a_crowd_of_agents_apart(chance: float) -> None:
 
 
 def test_what_is_forbidden_waits_for_ten_minutes() -> None:
-    assert backoff().after(FORBIDDEN) == FORBIDDEN_FOR == 600.0
+    assert FORBIDDEN_FOR == 600.0
+    for chance in (0.0, 1.0):
+        assert backoff(chance).after(FORBIDDEN) == 600.0, "the client says no until then without asking"
 
 
 @pytest.mark.parametrize(("asked", "seconds"), [(0.0, 0.5), (0.1, 0.5), (7.0, 7.0), (86400.0, LONGEST)])

@@ -11,8 +11,9 @@ from drainer.kube.words import ApiError, ApiResult, result_of
     ("status", "result"),
     [
         (200, "ok"), (201, "ok"), (299, "ok"), (401, "unauthorized"), (403, "forbidden"), (404, "not_found"),
-        (409, "conflict"), (410, "expired"), (429, "throttled"), (500, "failed"), (503, "failed"), (504, "failed"),
-        (302, "odd"), (400, "odd"), (415, "odd"), (422, "odd"), (0, "odd"), (-1, "odd"), (199, "odd"),
+        (409, "conflict"), (410, "expired"), (422, "invalid"), (429, "throttled"),
+        (500, "failed"), (503, "failed"), (504, "failed"),
+        (302, "odd"), (400, "odd"), (415, "odd"), (0, "odd"), (-1, "odd"), (199, "odd"),
     ],
 )  # fmt: skip
 def test_every_status_has_its_word(status: int, result: str) -> None:
