@@ -22,7 +22,7 @@ fi; exit 1
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: chart help setup demo test check fmt lint types contracts docs cover bench clients rollout node lock clean test-newest test-wheel delivery image sbom
+.PHONY: chart help setup demo test check fmt lint types contracts docs cover bench clients rollout e2e node lock clean test-newest test-wheel delivery image sbom
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -92,6 +92,9 @@ clients: setup ## what client libraries do when their connection ends: docs/how-
 
 rollout: setup ## a rolling restart with and without the agent, measured; ROLLOUT_ARGS='--help'
 	@$(PY) -m rollout $(ROLLOUT_ARGS)
+
+e2e: setup ## the promises on a real cluster: KUBECONFIG= IMAGE=, or with docker and kind one of its own; docs/e2e.md
+	@$(PY) -m e2e $(E2E_ARGS)
 
 node: ## the packages for the tests of Node's examples; those install them by themselves
 	@cd tests/node && npm ci --no-audit --no-fund

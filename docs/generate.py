@@ -5,6 +5,7 @@ A part is between markers: it begins with `<!-- generated: NAME -->` and ends wi
 
 from __future__ import annotations
 
+import ast
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -34,6 +35,7 @@ from drainer.plan import DrainPlan
 from drainer.settings import SETTINGS
 from drainer.status import Status
 from drainer.tracker import Tracker
+from e2e.report import promise
 
 DOCS = Path(__file__).parent
 PAGES = [*sorted(DOCS.glob("*.md")), DOCS.parent / "chart" / "README.md"]
@@ -178,6 +180,15 @@ def examined() -> str:
     manifest = (DOCS / "doctor.md").read_text(encoding="utf-8").partition("```yaml\n")[2].partition("```")[0]
     said = as_text(examine_files(["-"], BytesIO(manifest.encode())), colour=False)
     return f"```text\n{said.replace('-:', 'web.yaml:')}```"
+def promises() -> str:
+    """Every test of e2e: its name is the promise that it holds."""
+    lines = []
+    for path in sorted((DOCS.parent / "e2e").glob("test_*.py")):
+        module = ast.parse(path.read_text(encoding="utf-8"))
+        tests = [node.name for node in module.body if isinstance(node, ast.FunctionDef) and "test_" in node.name[:5]]
+        lines += [f"**{(ast.get_docstring(module) or '').splitlines()[0]}** (`e2e/{path.name}`)", ""]
+        lines += [*(f"- {promise(test)}" for test in tests), ""]
+    return "\n".join(lines).rstrip()
 
 
 PARTS: Mapping[str, Callable[[], str]] = {
@@ -190,6 +201,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "inject_words": inject_words,
     "checks": checks,
     "examined": examined,
+    "promises": promises,
 }
 
 

@@ -1,0 +1,110 @@
+"""`python -m e2e`: all promises on the cluster that KUBECONFIG names, or on one of its own (docker and kind).
+
+=================  ===============================================================================================
+KUBECONFIG         the cluster; without it one is made by kind, and removed at the end
+IMAGE              the agent's image, as the cluster's nodes know it; with kind it is built
+APP_IMAGE          an image with Python, aiohttp and websockets (e2e/Dockerfile); without it IMAGE, which lacks these
+PULL_POLICY        imagePullPolicy of both (IfNotPresent)
+=================  ===============================================================================================
+
+Arguments are pytest's: `-k rollout`, `-n 0` for one test after the other.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+TOGETHER = "4"
+"""Tests at a time: most of a test is waiting."""
+
+
+class E2eError(Exception):
+    """It cannot be tried here; the text says why."""
+
+
+def main() -> int:
+    if find_spec("kubernetes") is None:
+        return complain("e2e needs the package kubernetes; `make e2e` installs it.")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with cluster(os.environ) as settings:
+            pytest = [sys.executable, "-m", "pytest", str(ROOT / "e2e"), "-n", TOGETHER, *sys.argv[1:]]
+            return run_to_its_end(pytest, {**os.environ, **settings})
+    except E2eError as error:
+        return complain(str(error))
+    except KeyboardInterrupt:
+        return 130
+
+
+@contextlib.contextmanager
+def cluster(environ: Mapping[str, str]) -> Iterator[Mapping[str, str]]:
+    """The settings of a run: the given cluster, or one of its own for as long as this lasts. Raises E2eError."""
+    if environ.get("KUBECONFIG"):
+        if not environ.get("IMAGE"):
+            raise E2eError("IMAGE is not set; allowed: the agent's image, as the cluster's nodes know it")
+        yield {}
+        return
+    missing = [tool for tool in ("docker", "kind") if shutil.which(tool) is None]
+    if missing:
+        raise E2eError(f"KUBECONFIG is not set, and a cluster of its own needs {' and '.join(missing)}")
+    with kind() as settings:
+        yield settings
+
+
+@contextlib.contextmanager
+def kind() -> Iterator[Mapping[str, str]]:
+    """A cluster made by kind, with both images in it."""
+    name = f"drainer-e2e-{secrets.token_hex(3)}"
+    agent, app = f"docker.io/library/{name}:agent", f"docker.io/library/{name}:app"
+    with tempfile.TemporaryDirectory() as folder:
+        kubeconfig = str(Path(folder) / "kubeconfig")
+        try:
+            # The agent alone: the Dockerfile's last target has the commands too.
+            do("docker", "build", "--quiet", "--target", "agent", "--tag", agent, str(ROOT))
+            do("docker", "build", "--quiet", "--tag", app, str(ROOT / "e2e"))
+            do("kind", "create", "cluster", "--name", name, "--kubeconfig", kubeconfig, "--wait", "180s")
+            do("kind", "load", "docker-image", "--name", name, agent, app)
+            yield {"KUBECONFIG": kubeconfig, "IMAGE": agent, "APP_IMAGE": app, "PULL_POLICY": "Never"}
+        finally:
+            for command in (
+                ("kind", "delete", "cluster", "--name", name),
+                ("docker", "image", "rm", "--force", agent, app),
+            ):
+                subprocess.run(command, check=False)
+
+
+def do(*command: str) -> None:
+    """Raises E2eError."""
+    try:
+        subprocess.run(command, check=True)
+    except subprocess.CalledProcessError as error:
+        raise E2eError(f"`{' '.join(command)}` has failed with exit code {error.returncode}") from error
+
+
+def run_to_its_end(command: list[str], environ: Mapping[str, str]) -> int:
+    """Run pytest, which removes what it has made when it is told to end."""
+    child = subprocess.Popen(command, cwd=ROOT, env=environ)
+    # Ctrl-C tells the whole group, so pytest knows already; `kill` tells only us.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: child.send_signal(signal.SIGTERM))
+    return child.wait()
+
+
+def complain(sentence: str) -> int:
+    print(sentence, file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,233 @@
+"""Manifests: the app as its owners would write it, and the sidecar as the project puts it in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from drainer.sidecar import Sidecar, container, pre_stop
+from e2e.cluster import Manifest
+
+PROGRAMS = Path(__file__).with_name("pods")
+MOUNT = "/e2e"
+PORT = 8080
+"""The app's."""
+CONTROL = 8090
+"""Where an app and the clients take orders; nobody's connections are counted there."""
+NOTIFY = 9809
+SILENT = 8091
+"""On the clients' pod: connections are accepted, and nothing is ever said."""
+
+ACCOUNT = "drainer"
+"""The service account with the rights that the agent asks for."""
+
+RESTRICTED: Manifest = {
+    "runAsNonRoot": True,
+    "runAsUser": 65532,
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Images:
+    """What runs, and how it is pulled."""
+
+    agent: str
+    app: str
+    """Any image with Python and aiohttp: the agent's own will do."""
+    pull: str
+
+    def of(self, image: str) -> Manifest:
+        return {"image": image, "imagePullPolicy": self.pull}
+
+    def values(self) -> Manifest:
+        """The agent's, as the chart's values say it."""
+        name, _, digest = self.agent.partition("@")
+        repository, tag = name, ""
+        if ":" in name.rpartition("/")[2]:
+            repository, _, tag = name.rpartition(":")
+        return {"image": {"repository": repository, "tag": tag, "digest": digest, "pullPolicy": self.pull}}
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """One container of the app."""
+
+    name: str = "app"
+    ports: Sequence[int] = (PORT,)
+    control: int = CONTROL
+    library: str = "aiohttp"
+    stop_seconds: float = 0
+    notify: bool = False
+    """Whether it has the endpoint by which the agent closes connections."""
+    liveness: bool = False
+    """Whether the kubelet restarts it when it hangs."""
+
+    def container(self, images: Images) -> Manifest:
+        command = ["python3", f"{MOUNT}/server.py", *map(str, self.ports), "--library", self.library]
+        command += ["--control", str(self.control), "--stop-seconds", f"{self.stop_seconds:g}"]
+        if self.notify:
+            command += ["--notify", str(NOTIFY)]
+        health = {"httpGet": {"path": "/healthz", "port": self.control}, "periodSeconds": 1, "timeoutSeconds": 5}
+        return {
+            "name": self.name,
+            **images.of(images.app),
+            "command": command,
+            "ports": [{"containerPort": port, "protocol": "TCP"} for port in self.ports],
+            "startupProbe": {**health, "failureThreshold": 60},
+            **({"livenessProbe": {**health, "failureThreshold": 2}} if self.liveness else {}),
+            "volumeMounts": [{"name": "programs", "mountPath": MOUNT}],
+            "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}},
+            "securityContext": RESTRICTED,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A pod with the sidecar in it."""
+
+    apps: Sequence[App] = (App(),)
+    grace: int = 30
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Beside SETTINGS."""
+    native: bool = True
+    api: bool = False
+    """Whether the agent may use the API."""
+    account: str = ACCOUNT
+    """The service account, where it may."""
+    spec: Mapping[str, Any] = field(default_factory=dict)
+    """What else the pod's spec says."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+    def plain(self, images: Images) -> Manifest:
+        """The pod as its owners wrote it: no sidecar yet."""
+        return {
+            "metadata": {"labels": dict(self.labels), "annotations": dict(self.annotations)},
+            "spec": {
+                "terminationGracePeriodSeconds": self.grace,
+                "automountServiceAccountToken": self.api,
+                **({"serviceAccountName": self.account} if self.api else {}),
+                "enableServiceLinks": False,
+                "containers": [app.container(images) for app in self.apps],
+                "volumes": [{"name": "programs", "configMap": {"name": "programs"}}],
+                **self.spec,
+            },
+        }
+
+    def sidecar(self, images: Images) -> Sidecar:
+        return Sidecar(
+            image=images.agent,
+            app_ports=",".join(str(port) for app in self.apps for port in app.ports),
+            grace_period=self.grace,
+            settings={**SETTINGS, **({"kubernetes": "on"} if self.api else {}), **self.settings},
+            native=self.native,
+        )
+
+    def pod(self, images: Images) -> Manifest:
+        """With the sidecar, and its hook on every ordinary container."""
+        template, sidecar = self.plain(images), self.sidecar(images)
+        spec = template["spec"]
+        for one in spec["containers"]:
+            one["lifecycle"] = {"preStop": pre_stop(sidecar)}
+        agent = {**container(sidecar), "imagePullPolicy": images.pull}
+        spec["initContainers" if self.native else "containers"] = [
+            *([agent] if self.native else []),
+            *([] if self.native else [*spec["containers"], agent]),
+            *(spec.get("initContainers", []) if self.native else []),
+        ]
+        return template
+
+
+SETTINGS = {"settle": "2s", "app_reserve": "3s"}
+"""Shorter than the defaults: most of a test is waiting."""
+
+
+def workload(kind: str, name: str, template: Manifest, replicas: int) -> Manifest:
+    """A Deployment or StatefulSet; it selects on `app`, and the template has it."""
+    labels = {"app": name}
+    template["metadata"]["labels"] |= labels
+    spec: Manifest = {"replicas": replicas, "selector": {"matchLabels": labels}, "template": template}
+    if kind == "StatefulSet":
+        spec |= {"serviceName": name, "podManagementPolicy": "Parallel"}
+    else:
+        spec |= {"strategy": {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}}
+    return {"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name}, "spec": spec}
+
+
+def service(name: str, selector: Mapping[str, str], families: Sequence[str] = ()) -> Manifest:
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name},
+        "spec": {
+            "selector": dict(selector),
+            "ports": [{"name": "ws", "port": PORT, "targetPort": PORT}],
+            **({"ipFamilies": list(families), "ipFamilyPolicy": "SingleStack"} if families else {}),
+        },
+    }
+
+
+def clients_pod(name: str, images: Images) -> Manifest:
+    """The pod that the clients run in."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name},
+        "spec": {
+            "terminationGracePeriodSeconds": 0,
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "containers": [
+                {
+                    "name": "clients",
+                    **images.of(images.app),
+                    "command": ["python3", f"{MOUNT}/clients.py", "--control", str(CONTROL), "--silent", str(SILENT)],
+                    "readinessProbe": {
+                        "httpGet": {"path": "/libraries", "port": CONTROL},
+                        "periodSeconds": 1,
+                        "timeoutSeconds": 5,
+                    },
+                    "volumeMounts": [{"name": "programs", "mountPath": MOUNT}],
+                    "securityContext": RESTRICTED,
+                }
+            ],
+            "volumes": [{"name": "programs", "configMap": {"name": "programs"}}],
+        },
+    }
+
+
+def programs() -> Manifest:
+    """The programs of the pods, as a ConfigMap."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "programs"},
+        "data": {path.name: path.read_text() for path in PROGRAMS.glob("[a-z]*.py")},
+    }
+
+
+def rights() -> list[Manifest]:
+    """A service account with exactly what an agent with every feature of the API asks for."""
+    name = {"name": ACCOUNT}
+    rules = [
+        {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "watch"]},
+        {"apiGroups": [""], "resources": ["pods/status"], "verbs": ["patch"]},
+        {"apiGroups": [""], "resources": ["events"], "verbs": ["create"]},
+    ]
+    rbac = "rbac.authorization.k8s.io"
+    return [
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": name},
+        {"apiVersion": f"{rbac}/v1", "kind": "Role", "metadata": name, "rules": rules},
+        {
+            "apiVersion": f"{rbac}/v1",
+            "kind": "RoleBinding",
+            "metadata": name,
+            "subjects": [{"kind": "ServiceAccount", **name}],
+            "roleRef": {"apiGroup": rbac, "kind": "Role", **name},
+        },
+    ]
