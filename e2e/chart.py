@@ -14,8 +14,6 @@ import yaml
 from e2e.cluster import Manifest
 
 CHART = Path(__file__).parent.parent / "chart"
-RUN = "drainer-e2e-run"
-"""Label of the few objects of a run that no namespace holds."""
 
 
 class Chart:
@@ -49,8 +47,7 @@ class Chart:
 
 
 def _held_to(namespace: str, manifest: Manifest) -> Manifest:
-    """What holds for a whole cluster is held to the run's namespace, and is found again by the run's label."""
-    manifest["metadata"].setdefault("labels", {})[RUN] = namespace
+    """What holds for a whole cluster is held to the run's namespace."""
     if manifest["kind"].endswith("AdmissionPolicyBinding"):
         names = {"matchLabels": {"kubernetes.io/metadata.name": namespace}}
         manifest["spec"]["matchResources"] = {"namespaceSelector": names}

@@ -15,6 +15,9 @@ from kubernetes.dynamic.exceptions import ResourceNotFoundError
 
 Manifest = dict[str, Any]
 
+RUN = "drainer-e2e-run"
+"""Label of the few objects of a run that no namespace holds."""
+
 CONNECT_SECONDS, READ_SECONDS = 5.0, 90.0
 STREAMS = 200
 """Connections at a time: each log that is followed is one."""
@@ -72,6 +75,16 @@ class Cluster:
         metadata = manifest["metadata"]
         namespace = metadata.get("namespace") if resource.namespaced else None
         return str(resource.path(name=metadata["name"] if name else None, namespace=namespace))
+
+    def placed(self, manifest: Manifest, namespace: str) -> Manifest:
+        """A manifest in the namespace of a run, or with the run's label where its kind has no namespace."""
+        resource = self._dynamic.resources.get(api_version=manifest["apiVersion"], kind=manifest["kind"])
+        metadata = dict(manifest["metadata"])
+        if resource.namespaced:
+            metadata["namespace"] = namespace
+        else:
+            metadata["labels"] = {**metadata.get("labels", {}), RUN: namespace}
+        return {**manifest, "metadata": metadata}
 
     def create(self, manifest: Manifest) -> Manifest:
         created: Manifest = self.call("POST", self.path(manifest, name=False), manifest)

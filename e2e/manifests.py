@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from drainer.sidecar import Sidecar, container, pre_stop
+from drainer.commands.asked import Options
+from drainer.commands.patch import inject
+from drainer.commands.rbac import Rights, rendered
+from drainer.sidecar import Sidecar
 from e2e.cluster import Manifest
 
 PROGRAMS = Path(__file__).with_name("pods")
@@ -120,27 +123,27 @@ class Template:
         }
 
     def sidecar(self, images: Images) -> Sidecar:
+        """What is put in."""
         return Sidecar(
             image=images.agent,
             app_ports=",".join(str(port) for app in self.apps for port in app.ports),
             grace_period=self.grace,
             settings={**SETTINGS, **({"kubernetes": "on"} if self.api else {}), **self.settings},
             native=self.native,
+            pull_policy=images.pull,
         )
 
     def pod(self, images: Images) -> Manifest:
-        """With the sidecar, and its hook on every ordinary container."""
-        template, sidecar = self.plain(images), self.sidecar(images)
-        spec = template["spec"]
-        for one in spec["containers"]:
-            one["lifecycle"] = {"preStop": pre_stop(sidecar)}
-        agent = {**container(sidecar), "imagePullPolicy": images.pull}
-        spec["initContainers" if self.native else "containers"] = [
-            *([agent] if self.native else []),
-            *([] if self.native else [*spec["containers"], agent]),
-            *(spec.get("initContainers", []) if self.native else []),
-        ]
-        return template
+        """With the sidecar: what `drainer inject` makes of it."""
+        sidecar = self.sidecar(images)
+        options = Options(
+            image=sidecar.image,
+            pull_policy=sidecar.pull_policy,
+            app_ports=sidecar.app_ports,
+            settings=sidecar.settings,
+            native=sidecar.native,
+        )
+        return inject({"apiVersion": "v1", "kind": "Pod", **self.plain(images)}, options).manifest
 
 
 SETTINGS = {"settle": "2s", "app_reserve": "3s"}
@@ -150,8 +153,9 @@ SETTINGS = {"settle": "2s", "app_reserve": "3s"}
 def workload(kind: str, name: str, template: Manifest, replicas: int) -> Manifest:
     """A Deployment or StatefulSet; it selects on `app`, and the template has it."""
     labels = {"app": name}
-    template["metadata"]["labels"] |= labels
-    spec: Manifest = {"replicas": replicas, "selector": {"matchLabels": labels}, "template": template}
+    pod = {"metadata": template["metadata"], "spec": template["spec"]}
+    pod["metadata"]["labels"] |= labels
+    spec: Manifest = {"replicas": replicas, "selector": {"matchLabels": labels}, "template": pod}
     if kind == "StatefulSet":
         spec |= {"serviceName": name, "podManagementPolicy": "Parallel"}
     else:
@@ -211,23 +215,8 @@ def programs() -> Manifest:
     }
 
 
-def rights() -> list[Manifest]:
-    """A service account with exactly what an agent with every feature of the API asks for."""
-    name = {"name": ACCOUNT}
-    rules = [
-        {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "watch"]},
-        {"apiGroups": [""], "resources": ["pods/status"], "verbs": ["patch"]},
-        {"apiGroups": [""], "resources": ["events"], "verbs": ["create"]},
-    ]
-    rbac = "rbac.authorization.k8s.io"
-    return [
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": name},
-        {"apiVersion": f"{rbac}/v1", "kind": "Role", "metadata": name, "rules": rules},
-        {
-            "apiVersion": f"{rbac}/v1",
-            "kind": "RoleBinding",
-            "metadata": name,
-            "subjects": [{"kind": "ServiceAccount", **name}],
-            "roleRef": {"apiGroup": rbac, "kind": "Role", **name},
-        },
-    ]
+def rights(namespace: str, account: str) -> list[Manifest]:
+    """A service account with what an agent with every feature of the API needs: what `drainer inject --rbac` writes."""
+    name = {"name": account, "namespace": namespace}
+    every = Rights(label=True, condition=True, events=True)
+    return [{"apiVersion": "v1", "kind": "ServiceAccount", "metadata": name}, *rendered(namespace, account, every)]

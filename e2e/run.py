@@ -6,9 +6,8 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from e2e.chart import RUN
-from e2e.cluster import Cluster, Manifest
-from e2e.manifests import Images, clients_pod, programs, rights
+from e2e.cluster import RUN, Cluster, Manifest
+from e2e.manifests import ACCOUNT, Images, clients_pod, programs, rights
 from e2e.pod import Pod
 from e2e.recorder import Recorder
 from e2e.scene import Stage
@@ -42,7 +41,7 @@ class Run:
     def begin(self) -> None:
         """Make the namespace, with what every test needs."""
         self.cluster.create(self._namespace)
-        for manifest in (programs(), *rights()):
+        for manifest in (programs(), *rights(self.namespace, ACCOUNT)):
             self._create(manifest)
 
     def end(self) -> None:
@@ -74,5 +73,4 @@ class Run:
         recorder.stop()
 
     def _create(self, manifest: Manifest) -> Manifest:
-        manifest["metadata"] |= {"namespace": self.namespace}
-        return self.cluster.create(manifest)
+        return self.cluster.create(self.cluster.placed(manifest, self.namespace))

@@ -53,8 +53,8 @@ class Scene:
         return self.stage.cluster
 
     def create(self, manifest: Manifest) -> Manifest:
-        """An object of this scene; it is removed with it."""
-        manifest["metadata"] |= {"namespace": self.stage.namespace}
+        """An object of this scene; it is removed with it, and at the latest with the run."""
+        manifest = self.cluster.placed(manifest, self.stage.namespace)
         self._made.append(manifest)
         return self.cluster.create(manifest)
 
@@ -93,9 +93,9 @@ class Scene:
         """The same of any pods."""
         manifest = workload(kind, self.name, template, replicas)
         manifest["spec"]["template"]["metadata"]["labels"] |= {SCENE: self.name}
-        self.create(manifest)
+        made = self.create(manifest)
         until(f"{replicas} pods of {self.name} are ready", lambda: len(self.ready_pods()) == replicas)
-        return manifest
+        return made
 
     def pods(self) -> list[Pod]:
         """All there were, the oldest first."""

@@ -100,9 +100,12 @@ def test_one_label_injects_the_sidecar(scene: Scene) -> None:
     made = scene.ready(scene.start(pod))
     spec, sidecar = made.now["spec"], Template(grace=40).sidecar(scene.stage.images)
     (agent,) = sidecars(made.now)
-    expected = {**container(sidecar), "imagePullPolicy": scene.stage.images.pull}
     assert without_defaults(agent, container(sidecar)) == container(sidecar)
-    assert set(agent) - set(expected) <= {"terminationMessagePath", "terminationMessagePolicy", "volumeMounts"}
+    assert set(agent) - set(container(sidecar)) <= {
+        "terminationMessagePath",
+        "terminationMessagePolicy",
+        "volumeMounts",
+    }
     hook = spec["containers"][0]["lifecycle"]["preStop"]
     assert without_defaults(hook, pre_stop(sidecar)) == pre_stop(sidecar)
     assert spec["terminationGracePeriodSeconds"] == 40
@@ -155,10 +158,8 @@ def test_the_templates_of_the_chart_give_the_same_sidecar(scene: Scene, tmp_path
     values |= {"drainer": scene.stage.images.values()}
     (rendered,) = chart.render(scene.name, scene.stage.namespace, scene.cluster.version_name, values)
     template = Template()
-    by_hand, images = template.plain(scene.stage.images), scene.stage.images
-    assert rendered["spec"]["initContainers"] == [
-        {**container(template.sidecar(images)), "imagePullPolicy": images.pull}
-    ]
+    by_hand, sidecar = template.plain(scene.stage.images), template.sidecar(scene.stage.images)
+    assert rendered["spec"]["initContainers"] == [container(sidecar)]
     by_hand["spec"] |= {key: value for key, value in rendered["spec"].items() if key != "containers"}
     by_hand["spec"]["containers"][0] |= rendered["spec"]["containers"][0]
     drains(scene, scene.ready(scene.start(by_hand)))

@@ -97,7 +97,7 @@ def test_a_deadline_is_told_with_who_was_left(scene: Scene) -> None:
 
 
 def test_the_service_label_leaves_the_endpointslice_and_returns(scene: Scene) -> None:
-    pod = scene.pod(Template(apps=[App(liveness=True)], grace=60, api=True, settings=LABEL, labels={SERVING: "true"}))
+    pod = scene.pod(Template(apps=[App(liveness=True)], grace=60, api=True, settings=LABEL))
     scene.service({SERVING: "true"})
     assert set(scene.endpoints()) == {pod.name}
     group = scene.clients(pod, 1)
@@ -124,7 +124,6 @@ def test_a_pod_whose_time_is_up_leaves_its_service_by_the_label(scene: Scene) ->
             grace=60,
             api=True,
             settings=LABEL,
-            labels={SERVING: "true"},
             spec={"activeDeadlineSeconds": 15, "restartPolicy": "Never"},
         )
     )
@@ -145,7 +144,7 @@ FILL_THE_DISK = "open('/scratch/full', 'wb').write(bytes(4 << 20))"
 
 def test_a_pod_that_the_kubelet_evicts_leaves_its_service_by_the_label(scene: Scene) -> None:
     """The hook has one second here, and readiness is not looked at any more: only the label takes the pod out."""
-    template = Template(api=True, settings=LABEL, labels={SERVING: "true"}).pod(scene.stage.images)
+    template = Template(api=True, settings=LABEL).pod(scene.stage.images)
     template["spec"]["volumes"].append({"name": "scratch", "emptyDir": {"sizeLimit": "1Mi"}})
     template["spec"]["containers"][0]["volumeMounts"].append({"name": "scratch", "mountPath": "/scratch"})
     pod = scene.ready(scene.start(template))
@@ -163,7 +162,7 @@ def test_a_pod_that_the_kubelet_evicts_leaves_its_service_by_the_label(scene: Sc
 
 
 def test_at_rest_nothing_is_asked_and_a_drain_takes_at_most_eight_calls(scene: Scene) -> None:
-    pod = scene.pod(Template(api=True, settings=LABEL, labels={SERVING: "true"}))
+    pod = scene.pod(Template(api=True, settings=LABEL))
     until("the first look is done", lambda: calls(pod))
     at_rest = calls(pod)
     stays("nothing is asked", lambda: calls(pod) == at_rest, 5)
@@ -182,9 +181,7 @@ def calls(pod: Pod) -> int:
 
 
 def test_the_readiness_gate_opens_with_the_agent_and_closes_with_a_drain(scene: Scene) -> None:
-    pod = scene.pod(
-        Template(api=True, settings={"readiness_gate": "true"}, spec={"readinessGates": [{"conditionType": SERVING}]})
-    )
+    pod = scene.pod(Template(api=True, settings={"readiness_gate": "true"}))
     assert pod.condition(SERVING)["status"] == "True"
     group = scene.clients(pod, 1)
     pod.call_agent("GET", "/drain")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from kubernetes.client.exceptions import ApiException
 
 from drainer.keys import SERVING
 from drainer.sidecar import NAME
 from e2e.cluster import STRATEGIC, Cluster
-from e2e.manifests import Template
+from e2e.manifests import Template, rights
 from e2e.pod import Pod
 from e2e.scene import Scene
 from e2e.waiting import until
@@ -55,11 +56,22 @@ def event(pod: Pod, namespace: str, reason: str = "Drained") -> dict[str, Any]:
     }
 
 
-def test_the_token_may_patch_its_own_pods_keys_and_nothing_else(scene: Scene) -> None:
-    account, namespace = scene.name, scene.stage.namespace
-    scene.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": account}})
-    scene.release({"rbac": {"create": True, "serviceAccounts": [account], "servingLabel": True, "readinessGate": True}})
-    pod = scene.pod(Template(api=True, account=account, settings={"serving_label": "true"}, labels={SERVING: "true"}))
+def account_of(scene: Scene, source: str) -> str:
+    """A service account of this scene, with rights by `drainer inject --rbac` or by the chart."""
+    account = scene.name
+    if source == "inject":
+        for manifest in rights(scene.stage.namespace, account):
+            scene.create(manifest)
+    else:
+        scene.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": account}})
+        scene.release({"rbac": {"create": True, "serviceAccounts": [account], "servingLabel": True}})
+    return account
+
+
+@pytest.mark.parametrize("source", ["inject", "chart"])
+def test_the_token_may_patch_its_own_pods_keys_and_nothing_else(scene: Scene, source: str) -> None:
+    account, namespace = account_of(scene, source), scene.stage.namespace
+    pod = scene.pod(Template(api=True, account=account, settings={"serving_label": "true"}))
     own = f"/api/v1/namespaces/{namespace}/pods/{pod.name}"
     other = f"/api/v1/namespaces/{namespace}/pods/{scene.stage.clients.name}"
     events = f"/api/v1/namespaces/{namespace}/events"
@@ -107,12 +119,10 @@ def test_the_token_may_patch_its_own_pods_keys_and_nothing_else(scene: Scene) ->
     until("the label has been changed", lambda: pod.label(SERVING) == "false")
 
 
-def test_the_agent_needs_no_other_rights(scene: Scene) -> None:
-    account = scene.name
-    scene.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": account}})
-    scene.release({"rbac": {"create": True, "serviceAccounts": [account], "servingLabel": True}})
-    template = Template(api=True, account=account, settings={"serving_label": "true"}, labels={SERVING: "true"})
-    pod = scene.pod(template)
+@pytest.mark.parametrize("source", ["inject", "chart"])
+def test_the_agent_needs_no_other_rights(scene: Scene, source: str) -> None:
+    account = account_of(scene, source)
+    pod = scene.pod(Template(api=True, account=account, settings={"serving_label": "true"}))
     group = scene.clients(pod, 2)
     pod.delete()
     until("the label says so", lambda: pod.label(SERVING) == "false")
