@@ -9,6 +9,7 @@ import os
 import secrets
 import signal
 from collections.abc import Generator, Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
@@ -23,7 +24,8 @@ from e2e.scene import Scene, Stage, object_name
 TEST_SECONDS = 240
 """A test waits for a condition; this is for one whose wait has no end."""
 
-RUN = pytest.StashKey[Run]()
+RUNS = pytest.StashKey[tuple[Run, Run]]()
+"""The run's namespace, and one for closers that need rights."""
 SCENE = pytest.StashKey[Scene]()
 
 
@@ -38,13 +40,14 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(f"{', '.join(missing)} must be set: see docs/e2e.md, or run `python -m e2e`")
     workers: dict[str, Any] = getattr(config, "workerinput", {})
     namespace = workers.get("namespace") or f"drainer-e2e-{secrets.token_hex(3)}"
-    config.stash[RUN] = Run(Cluster.of_kubeconfig(os.environ["KUBECONFIG"]), namespace)
+    cluster = Cluster.of_kubeconfig(os.environ["KUBECONFIG"])
+    config.stash[RUNS] = Run(cluster, namespace), Run(cluster, f"{namespace}-privileged", "privileged")
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """pytest-xdist starts a process."""
-    node.workerinput["namespace"] = node.config.stash[RUN].namespace
+    node.workerinput["namespace"] = node.config.stash[RUNS][0].namespace
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -59,7 +62,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     try:
-        session.config.stash[RUN].begin()
+        for run in session.config.stash[RUNS]:
+            run.begin()
     except ApiException as error:
         pytest.exit(f"the cluster refuses: {error.status} {error.body}", returncode=1)
 
@@ -67,32 +71,48 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     if is_first(session.config) and not session.config.option.collectonly:
-        run = session.config.stash[RUN]
-        session.config.get_terminal_writer().line(
-            f"\nremoving the namespace {run.namespace} and what belongs to it ..."
-        )
-        run.end()
+        for run in session.config.stash[RUNS]:
+            session.config.get_terminal_writer().line(f"\nremoving the namespace {run.namespace}, and what is its ...")
+            run.end()
 
 
-@pytest.fixture(scope="session")
-def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
-    run = request.config.stash[RUN]
+def enter(run: Run) -> AbstractContextManager[Stage]:
     images = Images(
         agent=os.environ["IMAGE"],
         app=os.environ.get("APP_IMAGE") or os.environ["IMAGE"],
         pull=os.environ.get("PULL_POLICY") or "IfNotPresent",
     )
-    with run.stage(images, os.environ.get("PYTEST_XDIST_WORKER", "here")) as made:
+    return run.stage(images, os.environ.get("PYTEST_XDIST_WORKER", "here"))
+
+
+def play(request: pytest.FixtureRequest, stage: Stage) -> Iterator[Scene]:
+    scene = Scene(stage, object_name(request.node.name))
+    request.node.stash[SCENE] = scene
+    yield scene
+    request.node.user_properties.append(("saw", list(scene.saw.items())))
+    scene.remove()
+
+
+@pytest.fixture(scope="session")
+def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
+    with enter(request.config.stash[RUNS][0]) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def privileged_stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
+    with enter(request.config.stash[RUNS][1]) as made:
         yield made
 
 
 @pytest.fixture
 def scene(request: pytest.FixtureRequest, stage: Stage) -> Iterator[Scene]:
-    made = Scene(stage, object_name(request.node.name))
-    request.node.stash[SCENE] = made
-    yield made
-    request.node.user_properties.append(("saw", list(made.saw.items())))
-    made.remove()
+    yield from play(request, stage)
+
+
+@pytest.fixture
+def privileged_scene(request: pytest.FixtureRequest, privileged_stage: Stage) -> Iterator[Scene]:
+    yield from play(request, privileged_stage)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -110,7 +130,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     rows = list(_rows(terminalreporter))
     if not rows:
         return
-    run = config.stash[RUN]
+    run = config.stash[RUNS][0]
     title = f"e2e on Kubernetes {run.cluster.version_name}"
     terminalreporter.section(title)
     for row in rows:

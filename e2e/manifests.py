@@ -29,6 +29,7 @@ ACCOUNT = "drainer"
 RESTRICTED: Manifest = {
     "runAsNonRoot": True,
     "runAsUser": 65532,
+    "runAsGroup": 65532,
     "allowPrivilegeEscalation": False,
     "capabilities": {"drop": ["ALL"]},
     "seccompProfile": {"type": "RuntimeDefault"},
@@ -148,6 +149,8 @@ class Template:
 
 SETTINGS = {"settle": "2s", "app_reserve": "3s"}
 """Shorter than the defaults: most of a test is waiting."""
+GENTLE = {"close": "notify", "notify_url": f"http://127.0.0.1:{NOTIFY}/drain"}
+"""For an app with `notify`: who stays is closed by it."""
 
 
 def workload(kind: str, name: str, template: Manifest, replicas: int) -> Manifest:

@@ -7,19 +7,18 @@ from typing import Any
 
 import pytest
 
-from e2e.manifests import NOTIFY, App, Template
+from e2e.manifests import GENTLE, App, Template
 from e2e.scene import Scene, url
 from e2e.traffic import Group
 from e2e.waiting import stays, until
 
-CLOSING = {"close": "notify", "notify_url": f"http://127.0.0.1:{NOTIFY}/drain"}
 GRACE = 20
 RESTART = {"spec": {"template": {"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": "now"}}}}}
 """What `kubectl rollout restart` patches."""
 
 
 def closing(library: str = "aiohttp") -> Template:
-    return Template(apps=[App(notify=True, library=library)], grace=GRACE, settings=CLOSING)
+    return Template(apps=[App(notify=True, library=library)], grace=GRACE, settings=GENTLE)
 
 
 def nobody_was_cut(group: Group, clients: int) -> Mapping[str, Any]:
