@@ -180,6 +180,8 @@ def examined() -> str:
     manifest = (DOCS / "doctor.md").read_text(encoding="utf-8").partition("```yaml\n")[2].partition("```")[0]
     said = as_text(examine_files(["-"], BytesIO(manifest.encode())), colour=False)
     return f"```text\n{said.replace('-:', 'web.yaml:')}```"
+
+
 def promises() -> str:
     """Every test of e2e: its name is the promise that it holds."""
     lines = []
