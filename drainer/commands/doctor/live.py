@@ -52,14 +52,12 @@ class Cluster:
         Raises ClusterError.
         """
         settings = client.Configuration()
-        inside = InClusterConfigLoader(  # type: ignore[no-untyped-call]
+        inside = InClusterConfigLoader(
             token_filename=str(account / "token"), cert_filename=str(account / "ca.crt"), environ=os.environ
         )
         try:
             if kubeconfig or context or not _is_inside(inside, settings):
-                config.load_kube_config(  # type: ignore[no-untyped-call]
-                    kubeconfig, context, client_configuration=settings, persist_config=False
-                )
+                config.load_kube_config(kubeconfig, context, client_configuration=settings, persist_config=False)
             settings.retries = 0
             return cls(client.ApiClient(settings))
         except (ConfigException, YAMLError, OSError, TypeError, KeyError, ValueError, AttributeError) as error:
@@ -72,7 +70,7 @@ class Cluster:
         request = self.api.param_serialize("GET", path, header_params=headers, auth_settings=["BearerToken"])
         try:
             response = self.api.call_api(*request, _request_timeout=TIMEOUT)
-            body = response.read()  # type: ignore[no-untyped-call]
+            body = response.read()
             if not 200 <= response.status <= 299:  # noqa: PLR2004 - the range of success
                 raise _RefusedError(_reason(response.status, response.reason, body))
             return json.loads(body)
@@ -87,7 +85,7 @@ class Cluster:
 def _is_inside(loader: InClusterConfigLoader, settings: client.Configuration) -> bool:
     """Whether this runs in a pod that has an account; then `settings` are for its cluster."""
     try:
-        loader.load_and_set(settings)  # type: ignore[no-untyped-call]
+        loader.load_and_set(settings)
     except ConfigException:
         return False
     return True
