@@ -31,6 +31,16 @@ expression already. Requests and limits are maps, everything else has a type of 
 {{- end -}}
 {{- end }}
 
+{{/* The values that pods get, as a map of texts: flag -> value. Never empty, so that CEL knows its type. */}}
+{{- define "drainer.cel.parameters" -}}
+{{- $texts := include "drainer.settings.texts" .Values.sidecar.settings | fromYaml -}}
+{{- $_ := set $texts "app-ports" (.Values.sidecar.appPorts | default "" | toString) -}}
+{{- with .Values.sidecar.gracePeriod }}{{ $_ := set $texts "grace-period" (int . | toString) }}{{ end -}}
+{{- $pairs := list -}}
+{{- range $flag, $text := $texts }}{{ $pairs = append $pairs (printf "%q: %q" $flag (toString $text)) }}{{ end -}}
+{ {{- join ", " $pairs -}} }
+{{- end }}
+
 {{/* A list of texts. */}}
 {{- define "drainer.cel.texts" -}}
 {{- $quoted := list -}}
@@ -40,7 +50,7 @@ expression already. Requests and limits are maps, everything else has a type of 
 
 {{/* The text that is given for a flag, an expression: the pod's annotation, else the parameter, else nothing. */}}
 {{- define "drainer.cel.given" -}}
-variables.annotations[?'{{ include "drainer.prefix" . }}/' + {{ . }}].or(params.data[?{{ . }}]).orValue('').trim()
+variables.annotations[?'{{ include "drainer.prefix" . }}/' + {{ . }}].or(variables.parameters[?{{ . }}]).orValue('').trim()
 {{- end }}
 
 {{/* A length of time as it is written (an expression that is used twice) as a duration. */}}
@@ -54,6 +64,11 @@ and `annotations`. `problems` are sentences; with one of them nothing is put in.
 */}}
 {{- define "drainer.cel.variables" -}}
 {{- $prefix := include "drainer.prefix" . -}}
+# What pods get that do not say otherwise by their annotations: the keys are flags. Not in a ConfigMap as a parameter of
+# the policy: after the last binding with parameters of a kind is gone, no later one works (kubernetes#130887).
+- name: parameters
+  expression: >-
+    {{ include "drainer.cel.parameters" . }}
 - name: named
   expression: >-
     variables.annotations[?'{{ $prefix }}/container'].orValue('').findAll('[^,[:space:]]+')

@@ -11,11 +11,10 @@ from tests.chart.cel import EvaluationError, Variables
 
 
 class Policy:
-    """One policy with its parameters."""
+    """One policy."""
 
     def __init__(self, rendered: Sequence[Mapping[str, Any]], kind: str, suffix: str = "") -> None:
         self._spec = helm.one(rendered, kind, suffix)["spec"]
-        self._params = helm.one(rendered, "ConfigMap", "-parameters") if "paramKind" in self._spec else None
 
     def mutated(self, pod: Mapping[str, Any]) -> dict[str, Any]:
         """A pod that is created, as it is after the policy; unchanged where failurePolicy Ignore takes effect."""
@@ -49,9 +48,7 @@ class Policy:
     def _variables(
         self, now: Mapping[str, Any], request: Mapping[str, Any], before: Mapping[str, Any] | None = None
     ) -> Variables:
-        return Variables(
-            self._spec.get("variables", []), object=now, oldObject=before, request=request, params=self._params
-        )
+        return Variables(self._spec.get("variables", []), object=now, oldObject=before, request=request)
 
     def _is_meant(self, variables: Variables) -> bool:
         return all(variables.evaluate(condition["expression"]) for condition in self._spec.get("matchConditions", []))

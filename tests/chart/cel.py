@@ -20,7 +20,7 @@ cel: Any = pytest.importorskip("cel_expr_python.cel", reason=NEEDED)
 _STRING_OR_OBJECT = re.compile(
     r"""('(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*")|\b(?:Object(?:\.\w+)*|JSONPatch)\{|([{,]\s*\??)(\w+): """
 )
-_ROOTS = ("object", "oldObject", "request", "params", "variables")
+_ROOTS = ("object", "oldObject", "request", "variables")
 
 
 class EvaluationError(Exception):
@@ -28,7 +28,7 @@ class EvaluationError(Exception):
 
 
 def evaluate(expression: str, **roots: Any) -> Any:
-    """The value of an expression as plain Python; roots are object, oldObject, request, params, variables."""
+    """The value of an expression as plain Python; roots are object, oldObject, request, variables."""
     value = _compiled(expression).eval(data={name: roots.get(name) for name in _ROOTS})
     if value.type() == cel.Type.ERROR:
         raise EvaluationError(f"{value.value()} in: {expression}")

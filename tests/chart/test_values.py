@@ -11,6 +11,7 @@ from drainer import __version__, sidecar
 from drainer.keys import PREFIX, annotation
 from drainer.settings import BY_NAME
 from tests.chart import helm
+from tests.chart.cel import Variables
 from tests.chart.helm import yaml
 from tests.chart.test_warnings import pod, warnings
 
@@ -61,7 +62,8 @@ def flag(name: str) -> str:
 def parameters(settings: dict[str, Any]) -> dict[str, str]:
     """What the policy is given for settings in the values."""
     rendered = helm.objects({"warnings": {"enabled": True}, "sidecar": {"settings": settings}})
-    data: dict[str, str] = helm.one(rendered, "ConfigMap")["data"]
+    variables = helm.one(rendered, "ValidatingAdmissionPolicy")["spec"]["variables"]
+    data: dict[str, str] = Variables(variables).evaluate("variables.parameters")
     return data
 
 
