@@ -55,7 +55,7 @@ def cluster(environ: Mapping[str, str]) -> Iterator[Mapping[str, str]]:
             raise E2eError("IMAGE is not set; allowed: the agent's image, as the cluster's nodes know it")
         yield {}
         return
-    missing = [tool for tool in ("docker", "kind") if shutil.which(tool) is None]
+    missing = [tool for tool in ("docker", "kind") if shutil.which(tool, path=environ.get("PATH")) is None]
     if missing:
         raise E2eError(f"KUBECONFIG is not set, and a cluster of its own needs {' and '.join(missing)}")
     with kind() as settings:

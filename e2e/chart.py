@@ -34,16 +34,21 @@ class Chart:
             pytest.skip("needs helm-python-sdk (Linux on x86-64): the chart is rendered by the real Helm")
 
     def render(self, release: str, namespace: str, version: str, values: Mapping[str, Any]) -> list[Manifest]:
-        """All objects but the tests; `version` of Kubernetes like v1.36.2."""
+        """All objects, those of `helm test` too; `version` of Kubernetes like v1.36.2."""
         options = {"name": release, "namespace": namespace, "kube_version": version, "api_versions": []}
         files = json.loads(self._render("helm_render", self._chart._raw(), json.dumps(values), json.dumps(options)))
         return [
             _held_to(namespace, found)
             for name, text in sorted(files.items())
-            if name.endswith(".yaml") and "/tests/" not in name
+            if name.endswith(".yaml")
             for found in yaml.safe_load_all(text)
             if found
         ]
+
+
+def is_test(manifest: Manifest) -> bool:
+    """Whether only `helm test` makes it."""
+    return "helm.sh/hook" in manifest["metadata"].get("annotations", {})
 
 
 def _held_to(namespace: str, manifest: Manifest) -> Manifest:

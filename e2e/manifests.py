@@ -48,9 +48,9 @@ class Images:
     def of(self, image: str) -> Manifest:
         return {"image": image, "imagePullPolicy": self.pull}
 
-    def values(self) -> Manifest:
-        """The agent's, as the chart's values say it."""
-        name, _, digest = self.agent.partition("@")
+    def values(self, image: str = "") -> Manifest:
+        """The agent's or another one, as the chart's values say it."""
+        name, _, digest = (image or self.agent).partition("@")
         repository, tag = name, ""
         if ":" in name.rpartition("/")[2]:
             repository, _, tag = name.rpartition(":")

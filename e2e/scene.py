@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from e2e.chart import Chart
+from e2e.chart import Chart, is_test
 from e2e.cluster import Cluster, Manifest
 from e2e.manifests import PORT, Images, Template, service, workload
 from e2e.pod import Pod
@@ -59,13 +59,14 @@ class Scene:
         return self.cluster.create(manifest)
 
     def release(self, values: Mapping[str, Any]) -> list[Manifest]:
-        """The project's chart, installed for this scene."""
+        """The project's chart, installed for this scene; returned are all its objects, its tests too."""
         chart = Chart.or_skip()
         # Names of what no namespace holds are the run's too.
         values = {**self.stage.images.values(), "fullnameOverride": f"{self.stage.namespace}-{self.name}", **values}
         rendered = chart.render(self.name, self.stage.namespace, self.cluster.version_name, values)
         for manifest in rendered:
-            self.create(manifest)
+            if not is_test(manifest):
+                self.create(manifest)
         return rendered
 
     def pod(self, template: Template, name: str = "") -> Pod:
@@ -97,17 +98,17 @@ class Scene:
         until(f"{replicas} pods of {self.name} are ready", lambda: len(self.ready_pods()) == replicas)
         return made
 
-    def pods(self) -> list[Pod]:
-        """All there were, the oldest first."""
-        recorder = self.stage.recorder
+    def pods(self, labels: Mapping[str, str] | None = None) -> list[Pod]:
+        """All there were of this scene, or with these labels; the oldest first."""
+        recorder, wanted = self.stage.recorder, (labels or {SCENE: self.name}).items()
         return [
             Pod(self.cluster, recorder, uid)
             for uid, seen in list(recorder.pods.items())
-            if seen[-1].object["metadata"].get("labels", {}).get(SCENE) == self.name
+            if wanted <= seen[-1].object["metadata"].get("labels", {}).items()
         ]
 
-    def ready_pods(self) -> list[Pod]:
-        return [pod for pod in self.pods() if pod.is_ready and not pod.is_terminating]
+    def ready_pods(self, labels: Mapping[str, str] | None = None) -> list[Pod]:
+        return [pod for pod in self.pods(labels) if pod.is_ready and not pod.is_terminating]
 
     def service(self, selector: Mapping[str, str] | None = None, families: tuple[str, ...] = ()) -> str:
         """A Service for the scene's pods, in force where the clients are; its URL by address (names need a DNS)."""

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,9 @@ from kubernetes.client.exceptions import ApiException
 
 from drainer.keys import INJECT, INJECTED, annotation
 from drainer.sidecar import NAME, container, pre_stop
-from e2e.chart import Chart, parent
+from e2e.chart import Chart, is_test, parent
 from e2e.cluster import Manifest
-from e2e.manifests import SETTINGS, Template
+from e2e.manifests import GENTLE, SETTINGS, Template
 from e2e.pod import Pod
 from e2e.scene import Scene
 from e2e.waiting import stays, until
@@ -163,6 +164,64 @@ def test_the_templates_of_the_chart_give_the_same_sidecar(scene: Scene, tmp_path
     by_hand["spec"] |= {key: value for key, value in rendered["spec"].items() if key != "containers"}
     by_hand["spec"]["containers"][0] |= rendered["spec"]["containers"][0]
     drains(scene, scene.ready(scene.start(by_hand)))
+
+
+A_SERVER = """
+import os
+from aiohttp import web
+
+async def talk(request):
+    socket = web.WebSocketResponse()
+    await socket.prepare(request)
+    async for message in socket:
+        pass
+    return socket
+
+app = web.Application()
+app.router.add_get("/", talk)
+web.run_app(app, port=int(os.environ["PORT"]))
+"""
+
+
+def test_the_demo_of_the_chart_passes_its_own_test(scene: Scene) -> None:
+    image = scene.stage.images.values(scene.stage.images.app)["image"]
+    del image["pullPolicy"]
+    demo = {"enabled": True, "image": image, "command": ["python3", "-c", A_SERVER], "replicas": 1}
+    objects = scene.release({"demo": demo})
+    (deployment,) = (one for one in objects if one["kind"] == "Deployment")
+    labels = deployment["spec"]["selector"]["matchLabels"]
+    until("the demo is ready", lambda: scene.ready_pods(labels))
+    *more, test = (one for one in objects if is_test(one))
+    for manifest in more:
+        scene.create(manifest)
+    # What a cluster's DNS says of the headless Service: some clusters have none.
+    (host,) = (one["metadata"]["name"] for one in objects if one.get("spec", {}).get("clusterIP") == "None")
+    test["spec"]["hostAliases"] = [{"ip": pod.addresses[0], "hostnames": [host]} for pod in scene.ready_pods(labels)]
+    check = scene.start(test, "-test")
+    ended = check.ended("check")
+    said = [line["message"] for line in check.said("check")]
+    scene.saw["said"] = said
+    assert ended["exitCode"] == 0, said
+
+
+def test_the_doctor_finds_in_a_live_pod_what_breaks_its_drain(scene: Scene) -> None:
+    pod = Template(grace=20).pod(scene.stage.images)
+    pod["spec"]["terminationGracePeriodSeconds"] = 10  # and the agent believes in 20
+    flawed = scene.ready(scene.start(pod))
+    sound = scene.ready(scene.start(Template(settings=GENTLE).pod(scene.stage.images), "-sound"))
+    found = {name: doctor(scene, one) for name, one in (("flawed", flawed), ("sound", sound))}
+    scene.saw |= found
+    assert "grace-overrun" in found["flawed"]
+    assert "grace-overrun" not in found["sound"]
+
+
+def doctor(scene: Scene, pod: Pod) -> list[str]:
+    """The keys that `drainer doctor --live` finds."""
+    where = f"{scene.stage.namespace}/{pod.name}"
+    command = [sys.executable, "-m", "drainer", "doctor", "--output", "json", "--kubeconfig", os.environ["KUBECONFIG"]]
+    printed = subprocess.run([*command, "--live", where], capture_output=True, text=True, check=False)
+    assert printed.stdout, printed.stderr
+    return [finding["key"] for one in json.loads(printed.stdout)["objects"] for finding in one["findings"]]
 
 
 def test_a_restricted_namespace_admits_the_sidecar(scene: Scene) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -33,6 +34,22 @@ def test_delete_with_a_grace_period_is_heeded(scene: Scene) -> None:
     assert 0 <= sigterm["at"] - done["at"] < NOW
     # The app had its reserve, and said goodbye.
     assert (pod.ended("app")["exitCode"], dict(group.codes)) == (0, {1001: 3})
+
+
+def test_a_deleted_pod_serves_on_through_the_settle_time(scene: Scene) -> None:
+    """Its endpoint is unready already; going unready at once would only take the last resort of kube-proxy away."""
+    pod = scene.pod(Template(api=True, settings={"settle": "6s"}))
+    scene.service()
+    group = scene.clients(pod, 1)
+    deleted_at = time.time()
+    pod.delete()
+    until("the endpoint is terminating", lambda: scene.endpoints()[pod.name]["terminating"])
+    assert scene.endpoints()[pod.name] == {"ready": False, "serving": True, "terminating": True}
+    until("the endpoint serves no more", lambda: not scene.endpoints()[pod.name]["serving"])
+    scene.saw["serving for"] = time.time() - deleted_at
+    assert scene.saw["serving for"] >= 6
+    assert group.open == 1
+    group.leave()
 
 
 def test_a_second_shorter_delete_is_followed(scene: Scene) -> None:
@@ -171,7 +188,12 @@ def test_at_rest_nothing_is_asked_and_a_drain_takes_at_most_eight_calls(scene: S
     pod.phase("done")
     until("the Event of the end is there", lambda: "Drained" in pod.events(NAME))
     drained = calls(pod)
-    scene.saw |= {"at the start": at_rest, "for a drain": drained - at_rest}
+    (resident,) = pod.samples("process_resident_memory_bytes").values()
+    scene.saw |= {
+        "calls at the start": at_rest,
+        "for a drain": drained - at_rest,
+        "MiB": round(resident / (1 << 20), 1),
+    }
     assert 0 < drained - at_rest <= 8
 
 

@@ -12,6 +12,8 @@ from e2e.waiting import stays, until
 
 SECOND = 8081
 """A second port."""
+HOST_PORT = 28080
+"""Of a node, with the two after it: hopefully nobody's."""
 
 KILL_THE_AGENT = """
 import os, signal
@@ -40,6 +42,21 @@ def test_two_ordinary_containers_join_one_drain(scene: Scene) -> None:
     assert (done["outcome"], done["left"]) == ("drained", 6)
     assert all(0 <= seconds < 3 for seconds in told)
     assert {1000} == {*behind.codes, *front.codes}
+
+
+def test_the_hook_reaches_the_agent_on_the_hosts_network_too(privileged_scene: Scene) -> None:
+    scene = privileged_scene
+    app = App(ports=[HOST_PORT], control=HOST_PORT + 1)
+    pod = scene.pod(Template(apps=[app], settings={"port": str(HOST_PORT + 2)}, spec={"hostNetwork": True}))
+    group = scene.clients(pod, 3, HOST_PORT)
+    pod.delete()
+    pod.phase("draining")
+    stays("all clients are connected", lambda: group.open == 3, 3)
+    group.leave()
+    done, sigterm = pod.phase("done"), pod.tells("sigterm")
+    scene.saw |= {"outcome": done["outcome"], "left": done["left"], "SIGTERM": sigterm["at"] - done["at"]}
+    assert (done["outcome"], sigterm["connections"]) == ("drained", 0)
+    assert "FailedPreStopHook" not in pod.events("kubelet")
 
 
 def test_clients_of_a_second_port_hold_the_drain_too(scene: Scene) -> None:
