@@ -44,7 +44,7 @@ def test_two_ordinary_containers_join_one_drain(scene: Scene) -> None:
     assert {1000} == {*behind.codes, *front.codes}
 
 
-def test_the_hook_reaches_the_agent_on_the_hosts_network_too(privileged_scene: Scene) -> None:
+def test_the_hook_reaches_the_agent_on_the_network_of_the_host_too(privileged_scene: Scene) -> None:
     scene = privileged_scene
     app = App(ports=[HOST_PORT], control=HOST_PORT + 1)
     pod = scene.pod(Template(apps=[app], settings={"port": str(HOST_PORT + 2)}, spec={"hostNetwork": True}))

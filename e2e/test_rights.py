@@ -69,7 +69,7 @@ def account_of(scene: Scene, source: str) -> str:
 
 
 @pytest.mark.parametrize("source", ["inject", "chart"])
-def test_the_token_may_patch_its_own_pods_keys_and_nothing_else(scene: Scene, source: str) -> None:
+def test_the_token_may_patch_the_keys_of_its_own_pod_and_nothing_else(scene: Scene, source: str) -> None:
     account, namespace = account_of(scene, source), scene.stage.namespace
     pod = scene.pod(Template(api=True, account=account, settings={"serving_label": "true"}))
     own = f"/api/v1/namespaces/{namespace}/pods/{pod.name}"
