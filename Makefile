@@ -105,7 +105,7 @@ lock: ## requirements/*.txt anew, with the newest versions allowed
 test-newest: ## all tests with the newest dependencies, not the locked ones
 	$(call venv,.venv-newest)
 	@.venv-newest/bin/python $(PIP) --upgrade pip
-	@.venv-newest/bin/python $(PIP) --upgrade --editable '.[commands,demo]' --group test
+	@.venv-newest/bin/python $(PIP) --upgrade --editable '.[commands,demo]' --group test --group chart
 	# The image has the locked ones, whatever is here.
 	.venv-newest/bin/python -m pytest --ignore=tests/image $(PYTEST_ARGS)
 

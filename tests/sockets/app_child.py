@@ -120,6 +120,12 @@ class Interrupted:
         return self._rows.listeners()
 
 
+def once(act: Callable[[], object]) -> Callable[[], object]:
+    """The same for the first call, and nothing for those after it."""
+    pending = [act]
+    return lambda: pending and pending.pop()()
+
+
 def state_of(app: AppChild, cookie: int) -> TcpState | None:
     row = app.rows.look_up([cookie]).get(cookie)
     return row.state if row else None

@@ -65,7 +65,7 @@ def test_on_a_declared_port_no_tap_is_needed() -> None:
     with running("library_app.py", "websockets") as app, sessions(app, 1) as [client]:
         closer = declared(app)
         assert closer.missing() is None
-        assert close(closer, app.only().cookie) == [SENT]
+        assert closes(closer, app.only().cookie) == SENT
         assert ending(client) == (1012, "restart")
 
 
@@ -77,7 +77,7 @@ def test_ipv6() -> None:
         cookie = app.only().cookie
         closer = closer_of(app, cookie)
         assert closer.missing() is None
-        assert close(closer, cookie) == [SENT]
+        assert closes(closer, cookie) == SENT
         assert received(client) == FRAME
     finally:
         app.close()

@@ -7,7 +7,6 @@ import socket
 import threading
 import time
 import urllib.request
-from collections.abc import Callable
 
 import pytest
 
@@ -16,7 +15,7 @@ from drainer.closers.websocket import WebSocketCloser, write_between
 from drainer.errors import SocketTableError
 from drainer.model import TcpState
 from tests.process.waiting import PATIENCE, until
-from tests.sockets.app_child import BUSY, GONE, SENT, AppChild, Interrupted, looped, running, state_of
+from tests.sockets.app_child import BUSY, GONE, SENT, AppChild, Interrupted, looped, once, running, state_of
 from tests.sockets.closed import FRAME, Seen, close, closer_of, closes, declared, received
 from tests.sockets.loopback import Loopback, deafen
 
@@ -27,8 +26,8 @@ def test_a_descriptor_that_is_another_socket_now_is_left_alone(app: AppChild) ->
     rows = Interrupted(app)
     closer = closer_of(app, row.cookie, rows=rows)
     assert closer.missing() is None
-    rows.then = lambda: app.obey("replace")
-    assert close(closer, row.cookie) == [GONE]
+    rows.then = once(lambda: app.obey("replace"))
+    assert closes(closer, row.cookie) == GONE
     assert received(client) == b""
     app.obey("tell")  # one number for each that got something
 
@@ -39,8 +38,8 @@ def test_a_process_that_dies_in_between_is_gone(app: AppChild) -> None:
     rows = Interrupted(app)
     closer = closer_of(app, row.cookie, rows=rows)
     assert closer.missing() is None
-    rows.then = app.kill
-    assert close(closer, row.cookie) == [GONE]
+    rows.then = once(app.kill)
+    assert closes(closer, row.cookie) == GONE
 
 
 def test_connections_that_have_ended_are_gone(app: AppChild) -> None:
@@ -150,18 +149,14 @@ def test_what_the_tap_lacks_is_said_and_what_the_descriptors_lack_comes_first(ap
     assert unasked.missing() == "nobody listens on the app's ports yet"
 
 
-def closing_soon(app: AppChild) -> Callable[[], None]:
-    return lambda: app.obey("close")
-
-
 def test_a_connection_that_the_app_closes_in_between_is_gone(app: AppChild) -> None:
     client = app.connect()
     row = app.only()
     rows = Interrupted(app)
     closer = closer_of(app, row.cookie, rows=rows)
     assert closer.missing() is None
-    rows.then = closing_soon(app)
-    assert close(closer, row.cookie) == [GONE]
+    rows.then = once(lambda: app.obey("close"))
+    assert closes(closer, row.cookie) == GONE
     assert received(client) == b""
 
 
