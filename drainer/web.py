@@ -19,7 +19,8 @@ import json
 import os
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from aiohttp import web
@@ -39,6 +40,17 @@ SHUTDOWN_TIMEOUT = 0.15
 """Seconds that answers get to be written when the agent exits."""
 
 Render = Callable[[Status, str, float], tuple[bytes, str]]
+Handler = Callable[[web.Request, str], Awaitable[web.StreamResponse]]
+"""Of a request and its peer's address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A path that somebody else answers."""
+
+    method: str
+    path: str
+    handler: Handler
 
 
 class Served(Protocol):
@@ -61,27 +73,31 @@ class Server:
         *,
         connection_limit: int,
         patience: float = PATIENCE,
+        routes: Sequence[Route] = (),
     ) -> None:
         self._agent = agent
         self._render = render
         self._on_error = on_error
         self._gate = Gate(connection_limit, patience)
+        self._routes = (
+            Route("GET", "/drain", self._drain),
+            Route("POST", "/drain", self._drain),
+            Route("GET", "/readyz", self._readyz),
+            Route("GET", "/livez", self._livez),
+            Route("GET", "/metrics", self._metrics),
+            Route("GET", "/status", self._status),
+            Route("POST", "/resume", self._resume),
+            *routes,
+        )
         self._runner: web.AppRunner | None = None
         self._server: asyncio.Server | None = None
 
     async def start(self, listener: socket.socket) -> None:
         """Serve on a bound socket."""
         app = web.Application(client_max_size=16384)
-        for method, path, handler in (
-            ("GET", "/drain", self._drain),
-            ("POST", "/drain", self._drain),
-            ("GET", "/readyz", self._readyz),
-            ("GET", "/livez", self._livez),
-            ("GET", "/metrics", self._metrics),
-            ("GET", "/status", self._status),
-            ("POST", "/resume", self._resume),
-        ):
-            app.router.add_route(method, path, self._serve(handler), expect_handler=_expect_nothing)
+        for route in self._routes:
+            handler = self._serve(route.handler)
+            app.router.add_route(route.method, route.path, handler, expect_handler=_expect_nothing)
         # A caller that hangs up must free its place, so its handler is cancelled.
         self._runner = web.AppRunner(
             app, access_log=None, handler_cancellation=True, lingering_time=0.0, shutdown_timeout=SHUTDOWN_TIMEOUT
@@ -102,21 +118,19 @@ class Server:
         if self._runner is not None:
             await self._runner.cleanup()
 
-    def _serve(self, handler: Callable[[web.Request, str], Any]) -> Callable[[web.Request], Any]:
+    def _serve(self, handler: Handler) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         @functools.wraps(handler)
-        async def handle(request: web.Request) -> web.Response:
+        async def handle(request: web.Request) -> web.StreamResponse:
             self._gate.asked(request.transport)
             peer = request.transport.get_extra_info("peername") if request.transport is not None else None
-            response: web.Response
+            response: web.StreamResponse
             try:
                 response = await handler(request, peer[0] if peer else "")
             except Exception as error:  # noqa: BLE001 - a view that fails is a fault of that view alone
                 self._on_error(request.path, error)
                 response = web.Response(text="this view has failed; the log says why\n", status=500)
-            # The kubelet keeps a hook's connection open for ever unless it is told not to.
-            response.force_close()
-            response.headers["Server"] = f"drainer/{__version__}"
-            response.headers["Cache-Control"] = "no-store"
+            if not response.prepared:
+                sign(response)
             self._gate.answered(request.transport)
             return response
 
@@ -149,6 +163,14 @@ class Server:
         if not resumed:
             return _json({"resumed": False, "reason": "there is no drain to resume from"}, 409)
         return _json({"resumed": True})
+
+
+def sign(response: web.StreamResponse) -> None:
+    """What all answers have in common; whoever streams calls it before the first byte."""
+    # The kubelet keeps a hook's connection open for ever unless it is told not to.
+    response.force_close()
+    response.headers["Server"] = f"drainer/{__version__}"
+    response.headers["Cache-Control"] = "no-store"
 
 
 async def _expect_nothing(_: web.Request) -> None:
