@@ -192,7 +192,7 @@ def test_at_rest_nothing_is_asked_and_a_drain_takes_at_most_eight_calls(scene: S
     scene.saw |= {
         "calls at the start": at_rest,
         "for a drain": drained - at_rest,
-        "MiB": round(resident / (1 << 20), 1),
+        "resident": f"{resident / (1 << 20):.1f} MiB",
     }
     assert 0 < drained - at_rest <= 8
 
