@@ -1,10 +1,23 @@
-"""The answers of the Kubernetes API."""
+"""What the Kubernetes API was asked, and its answers."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What somebody asked."""
+
+    at: float
+    operation: str
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]
+    body: Any
 
 
 def seen_as(request: web.Request, pod: dict[str, Any]) -> dict[str, Any]:

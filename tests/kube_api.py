@@ -18,10 +18,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
 import trustme
 from aiohttp import web
 
-from tests.kube_answers import failure, seen_as
+from tests.kube_answers import Request, failure, seen_as
+from tests.process.waiting import until
 
 NAMESPACE, NAME, UID = "chat", "ws-0", "7d1f6a52-0000-4000-8000-000000000001"
 TOKEN = "a-token"
@@ -29,18 +31,6 @@ PATIENCE = 20.0
 
 HANG, DROP, GARBAGE, HUGE = "hang", "drop", "garbage", "huge"
 """Bad days beside an HTTP status: no answer, the connection dies, no JSON, without end."""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What somebody asked."""
-
-    at: float
-    operation: str
-    path: str
-    query: dict[str, str]
-    headers: dict[str, str]
-    body: Any
 
 
 @dataclass
@@ -131,9 +121,8 @@ class KubeApi:
         assert self._pod is not None, "the pod is gone"
         return self._pod
 
-    def label(self, name: str) -> str | None:
-        found: str | None = self.pod["metadata"]["labels"].get(name)
-        return found
+    def label(self, name: str) -> Any:
+        return self.pod["metadata"]["labels"].get(name)
 
     def condition(self, kind: str) -> dict[str, Any] | None:
         found = [one for one in self.pod["status"]["conditions"] if one["type"] == kind]
@@ -253,7 +242,11 @@ class KubeApi:
         """At the end: TLS is not shut down with clients that may have gone; a handshake notices that they have."""
         for transport in self._transports:
             transport.abort()
-        await asyncio.sleep(0.03)
+        await asyncio.to_thread(until, self._clients, lambda clients: not clients)
+
+    def _clients(self) -> list[Any]:
+        own = psutil.Process().net_connections("tcp")
+        return [one.raddr for one in own if one.laddr.port == self.port and one.status != psutil.CONN_LISTEN]
 
     def _wait(self) -> None:
         with self._changed:

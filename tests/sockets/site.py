@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -11,7 +11,7 @@ from drainer.gate import PATIENCE
 from drainer.held import Answer
 from drainer.phases import Outcome, Phase, Result, Tally
 from drainer.status import Status
-from drainer.web import Render, Server, listen
+from drainer.web import Render, Route, Server, listen
 from tests.sockets.loopback import port_of
 from tests.unit.statuses import make_status
 
@@ -99,12 +99,19 @@ def render(status: Status, accept: str, wall: float) -> tuple[bytes, str]:
 
 @asynccontextmanager
 async def serving(
-    *, limit: int = 10_000, patience: float = PATIENCE, body: bytes = b"", host: str = ""
+    *,
+    limit: int = 10_000,
+    patience: float = PATIENCE,
+    body: bytes = b"",
+    host: str = "",
+    routes: Sequence[Route] = (),
 ) -> AsyncIterator[Site]:
     agent = FakeAgent(asyncio.get_running_loop().create_future())
     shown: Render = (lambda *_: (body, "text/plain")) if body else render
     errors: list[tuple[str, Exception]] = []
-    server = Server(agent, shown, lambda *error: errors.append(error), connection_limit=limit, patience=patience)
+    server = Server(
+        agent, shown, lambda *error: errors.append(error), connection_limit=limit, patience=patience, routes=routes
+    )
     listener = listen(host, 0)
     await server.start(listener)
     site = Site(agent, port_of(listener), errors)

@@ -7,11 +7,12 @@ import json
 import socket
 
 import pytest
+from aiohttp import web
 
 from drainer.errors import StartError
 from drainer.held import Answer
 from drainer.phases import Phase
-from drainer.web import Server, listen
+from drainer.web import Route, Server, listen, sign
 from tests.sockets.loopback import Loopback, in_a_child, port_of
 from tests.sockets.site import OUTCOME, FakeAgent, becomes, render, serving
 
@@ -97,6 +98,21 @@ async def test_every_answer_says_that_it_is_the_last_and_not_to_be_kept() -> Non
             assert headers["connection"] == "close"
             assert headers["cache-control"] == "no-store"
             assert headers["server"].startswith("drainer/")
+
+
+async def test_others_may_bring_paths_of_their_own_and_answer_in_a_stream() -> None:
+    async def stream(request: web.Request, peer: str) -> web.StreamResponse:
+        response = web.StreamResponse()
+        sign(response)
+        await response.prepare(request)
+        await response.write(f"to {peer}\n".encode())
+        return response
+
+    async with serving(routes=[Route("GET", "/stream", stream)], host="127.0.0.1") as site:
+        status, headers, body = await site.send(b"GET /stream HTTP/1.0\r\nHost: x\r\n\r\n")
+        assert (status, body) == (200, "to 127.0.0.1\n")
+        assert headers["cache-control"] == "no-store"
+        assert (await site.ask("/livez"))[0] == 200
 
 
 async def test_status_and_metrics_show_the_status_of_now() -> None:
