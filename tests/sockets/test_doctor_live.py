@@ -15,7 +15,7 @@ import pytest
 import trustme
 
 from drainer.cli import Exit, main
-from drainer.commands.doctor.live import Cluster
+from drainer.commands.cluster import Cluster
 from tests.sockets.cluster import TOKEN, ApiServer, api_server
 from tests.unit.doctor.pods import World, made, service
 

@@ -44,7 +44,8 @@ def _examine(flags: argparse.Namespace, stdin: IO[bytes]) -> list[Examined]:
     match = _POD.fullmatch(flags.live)
     if match is None:
         raise ConfigError([f"--live={flags.live!r} cannot be used; allowed: NAMESPACE/POD, like chat/web-0"])
-    from drainer.commands.doctor.live import Cluster, examine_live  # noqa: PLC0415 - needs kubernetes
+    from drainer.commands.cluster import Cluster  # noqa: PLC0415 - needs kubernetes
+    from drainer.commands.doctor.live import examine_live  # noqa: PLC0415 - the same
 
     return [examine_live(Cluster.of(flags.kubeconfig, flags.context), match[1], match[2])]
 
