@@ -1,4 +1,4 @@
-"""The command line: run, census, inject, doctor, version. Heavy imports happen inside the commands."""
+"""The command line: run, census, inject, doctor, status, version. Heavy imports happen inside the commands."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ class Exit(IntEnum):
     USAGE = 2
     """Settings or arguments cannot be used."""
     FINDINGS = 3
-    """What was looked at has something to see: a difference, for `inject --diff`; something to fix, for `doctor`."""
+    """What was looked at has something to see: a difference, for `inject --diff`; something to fix, for `doctor`;
+    agents that do not answer beside others that do, for `status`."""
 
 
 def main(arguments: Sequence[str], early: list[int]) -> Exit:
@@ -41,6 +42,8 @@ def main(arguments: Sequence[str], early: list[int]) -> Exit:
             return Exit.FINDINGS if run(parsed) else Exit.OK
         elif parsed.command == "doctor":
             return _doctor(parsed)
+        elif parsed.command == "status":
+            return _status(parsed)
         else:
             sys.stdout.write(f"drainer {__version__}\n")
     except ConfigError as error:
@@ -74,11 +77,20 @@ def _census(parsed: argparse.Namespace) -> None:
 
 def _doctor(parsed: argparse.Namespace) -> Exit:
     from drainer.commands.doctor.command import doctor  # noqa: PLC0415 - not needed by the other commands
+    from drainer.commands.terminal import has_colours  # noqa: PLC0415 - the same
 
-    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    text, is_well = doctor(parsed, sys.stdin.buffer, colour=colour)
+    text, is_well = doctor(parsed, sys.stdin.buffer, colour=has_colours(sys.stdout, os.environ))
     sys.stdout.write(text)
     return Exit.OK if is_well else Exit.FINDINGS
+
+
+def _status(parsed: argparse.Namespace) -> Exit:
+    from drainer.commands.status.command import Heard, status  # noqa: PLC0415 - not needed by the other commands
+
+    try:
+        return {Heard.ALL: Exit.OK, Heard.SOME: Exit.FINDINGS, Heard.NONE: Exit.FAILURE}[status(parsed)]
+    except KeyboardInterrupt:
+        return Exit.OK  # That is how a watch ends.
 
 
 _CENSUS_SETTINGS = ("app_ports", "ignore_peers", "idle_after")
@@ -86,7 +98,7 @@ _CENSUS_SETTINGS = ("app_ports", "ignore_peers", "idle_after")
 
 def _parser(command: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="drainer", description="Ends long-lived connections well in Kubernetes.", allow_abbrev=False
+        prog=_called(), description="Ends long-lived connections well in Kubernetes.", allow_abbrev=False
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     run = commands.add_parser(
@@ -110,8 +122,18 @@ def _parser(command: Sequence[str]) -> argparse.ArgumentParser:
         from drainer.commands.doctor.flags import add_flags  # noqa: PLC0415 - the agent does without
 
         add_flags(doctor)
+    status = commands.add_parser("status", help="show how agents are and how their drains go", allow_abbrev=False)
+    if command == ["status"]:
+        from drainer.commands.status.flags import add_flags as add_status_flags  # noqa: PLC0415 - the same
+
+        add_status_flags(status)
     commands.add_parser("version", help="print the version")
     return parser
+
+
+def _called() -> str:
+    """As a plugin of kubectl it is called by another name (kubernetes.io/docs/tasks/extend-kubectl/kubectl-plugins)."""
+    return "kubectl drainer" if Path(sys.argv[0]).name == "kubectl-drainer" else "drainer"
 
 
 def _add_settings(parser: argparse.ArgumentParser, names: Sequence[str]) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import quote, urlencode
 
+from drainer.commands.answers import NoAnswerError, read
 from drainer.errors import ClusterError, MissingExtraError
 from drainer.settings import BY_NAME
 
@@ -30,16 +30,6 @@ TIMEOUT = (5.0, 10.0)
 """Seconds to connect, and to answer."""
 PAGE = 500
 """Objects of a list that are asked for at a time, as kubectl does."""
-
-
-class NoAnswerError(Exception):
-    """The API server said no, or nothing: `args[0]` is why, in a few words."""
-
-
-class Body(Protocol):
-    """What is read piece by piece: of urllib3, or of the standard library."""
-
-    def read1(self, amt: int, /) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,18 +90,6 @@ class Cluster:
             if not more:
                 return
             query["continue"] = str(more)
-
-
-def read(body: Body, most: int, within: float) -> bytes:
-    """All of a body. Raises NoAnswerError if it is longer than `most` bytes, or takes longer than `within` seconds."""
-    until, data = time.monotonic() + within, bytearray()
-    while piece := body.read1(65536):
-        data += piece
-        if len(data) > most:
-            raise NoAnswerError(f"an answer of more than {most} bytes")
-        if time.monotonic() > until:
-            raise NoAnswerError(f"no whole answer within {within:g} s")
-    return bytes(data)
 
 
 def items(answer: Any) -> Sequence[Mapping[str, Any]]:

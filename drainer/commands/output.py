@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from drainer.commands.reports import Entry
+from drainer.commands.terminal import Colour, has_colours, painted
 from drainer.commands.written import Style, mapping
 from drainer.errors import ManifestError
 
@@ -49,7 +50,7 @@ def show(changed: Iterable[Changed], extra: Iterable[Mapping[str, Any]] = ()) ->
 def show_diff(changed: Iterable[Changed]) -> None:
     """Print what differs, in colours on a terminal unless NO_COLOR is set."""
     lines = [line for one in changed for line in _diff(one)]
-    if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
+    if has_colours(sys.stdout, os.environ):
         lines = [_coloured(line) for line in lines]
     _print("".join(lines))
 
@@ -60,13 +61,13 @@ def _diff(one: Changed) -> list[str]:
     return [line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines]
 
 
-_COLOURS = {"---": "1", "+++": "1", "@": "36", "+": "32", "-": "31"}
-"""How a line of a diff begins -> its colour (ECMA-48, SGR)."""
+_COLOURS = {"---": Colour.BOLD, "+++": Colour.BOLD, "@": Colour.CYAN, "+": Colour.GREEN, "-": Colour.RED}
+"""How a line of a diff begins -> its colour."""
 
 
 def _coloured(line: str) -> str:
     colour = next((code for start, code in _COLOURS.items() if line.startswith(start)), None)
-    return f"\x1b[{colour}m{line.rstrip()}\x1b[m\n" if colour else line
+    return painted(line.rstrip(), colour) + "\n" if colour else line
 
 
 def _print(text: str) -> None:

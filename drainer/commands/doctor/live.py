@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from drainer.commands.cluster import Cluster, NoAnswerError, items, status_path
+from drainer.commands.answers import NoAnswerError
+from drainer.commands.cluster import Cluster, items, status_path
 from drainer.commands.doctor.case import Surroundings, as_case, as_pod
 from drainer.commands.doctor.checks.running import Running
 from drainer.commands.doctor.examine import examine

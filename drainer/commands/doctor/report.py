@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from drainer.commands.doctor.findings import Finding, Severity, written
+from drainer.commands.terminal import Colour, painted, printable
 
-_COLOURS = {Severity.ERROR: "\033[31m", Severity.WARNING: "\033[33m", Severity.NOTE: "\033[36m"}
-_BOLD = "\033[1m"
-_PLAIN = "\033[0m"
+_COLOURS = {Severity.ERROR: Colour.RED, Severity.WARNING: Colour.YELLOW, Severity.NOTE: Colour.CYAN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +48,15 @@ def as_text(examined: Sequence[Examined], *, colour: bool) -> str:
     return "\n".join([*lines, _summary(examined)]) + "\n"
 
 
-def _shown(text: str) -> str:
-    """What a manifest says cannot command the terminal."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
-
-
 def _object(one: Examined, *, colour: bool) -> Iterator[str]:
-    title = _shown(one.title)
-    yield f"{_BOLD}{title}{_PLAIN}" if colour else title
+    title = printable(one.title)
+    yield painted(title, Colour.BOLD) if colour else title
     for finding, line in one.findings:
         place = f"{one.file}:{line}: " if one.file is not None else ""
-        word = f"{_COLOURS[finding.severity]}{finding.severity}{_PLAIN}" if colour else str(finding.severity)
+        severity = str(finding.severity)
+        word = painted(severity, _COLOURS[finding.severity]) if colour else severity
         field = f"{written(finding.path)}: " if finding.path else ""
-        yield f"  {place}{word} {finding.key}: {_shown(f'{field}{finding.says}. Fix: {finding.fix}.')}"
+        yield f"  {place}{word} {finding.key}: {printable(f'{field}{finding.says}. Fix: {finding.fix}.')}"
 
 
 def _summary(examined: Sequence[Examined]) -> str:
@@ -70,7 +65,7 @@ def _summary(examined: Sequence[Examined]) -> str:
     if not examined:
         return "nothing to check: no object with pods"
     if not found:
-        return f"nothing to fix in {what}: {', '.join(_shown(one.title) for one in examined)}"
+        return f"nothing to fix in {what}: {', '.join(printable(one.title) for one in examined)}"
     return f"{', '.join(found)} in {what}"
 
 

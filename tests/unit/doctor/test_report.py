@@ -42,9 +42,9 @@ def test_more_than_one_is_a_plural() -> None:
 def test_colour_is_around_titles_and_severities_only() -> None:
     said = as_text([WEB], colour=True)
 
-    assert "\033[1mDeployment chat/web\033[0m\n" in said
-    assert "\033[31merror\033[0m broken" in said
-    assert "\033[33mwarning\033[0m late" in said
+    assert "\033[1mDeployment chat/web\033[m\n" in said
+    assert "\033[31merror\033[m broken" in said
+    assert "\033[33mwarning\033[m late" in said
     assert "\033" not in as_text([WEB], colour=False)
 
 
