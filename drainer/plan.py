@@ -87,7 +87,9 @@ class Term:
         hook_at = now if self.hook_at is None else self.hook_at
         restart_ends_at, deletion_ends_at = self.restart_ends_at, self.deletion_ends_at
         if sighting.deletion is Deletion.NONE and self.hook_at is not None:
-            restart_ends_at = min(restart_ends_at, max(hook_at + self.plan.restart_timeout, now + HASTE))
+            bound = max(hook_at + self.plan.restart_timeout, now + HASTE)
+            # Said again it gives no more time; after another word it may be over, and then a moment remains too.
+            restart_ends_at = min(restart_ends_at, bound) if self.sighting.deletion is Deletion.NONE else bound
         elif sighting.deletion is Deletion.FORCED:
             deletion_ends_at = min(deletion_ends_at, now + HASTE)
         elif sighting.grace is not None:

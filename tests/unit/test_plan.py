@@ -149,6 +149,12 @@ def test_a_restart_that_is_told_again_gets_no_more_time() -> None:
     assert begun().learn(NONE, 1.0).learn(NONE, 29.0).ends_at == 30.0
 
 
+def test_a_restart_that_is_said_again_after_another_word_leaves_a_moment() -> None:
+    lost = begun().learn(NONE, 1.0).learn(UNKNOWN, 11.0)
+    assert lost.learn(NONE, 12.0).ends_at == 30.0
+    assert lost.learn(NONE, 31.0).ends_at == 31.0 + HASTE
+
+
 def test_a_deletion_in_the_middle_lifts_the_bound_of_the_restart() -> None:
     term = begun().learn(NONE, 1.0)
     assert term.ends_at == 30.0
