@@ -74,9 +74,10 @@ delivery: setup ## the Dockerfile and the workflows
 	$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(VENV)/bin/zizmor --offline --quiet --persona pedantic .github
 
-docs: setup ## the parts of docs/, chart/README.md and kustomize/ that are made from code
+docs: setup ## the parts of docs/, chart/ and kustomize/ that are made from code
 	@$(PY) docs/generate.py
 	@$(PY) docs/components.py
+	@$(PY) docs/dashboard.py
 
 chart: setup ## the Helm chart as dist/drainer-VERSION.tgz, after a strict lint
 	@$(PY) docs/package_chart.py dist

@@ -54,6 +54,7 @@ def test_a_dry_run_says_what_comes_next() -> None:
             ["drainer-tools-own-pod", "WARNING: rights were given, but"],
         ),
         ({"podMonitor": {"enabled": True}}, ["WARNING: this cluster does not know PodMonitor"]),
+        ({"prometheusRule": {"enabled": True}}, ["WARNING: this cluster does not know PrometheusRule"]),
         ({"networkPolicy": {"enabled": True}}, ["WARNING: networkPolicy.otherPorts is open"]),
         (
             {"demo": {"enabled": True}, "sidecar": {"settings": {"token": "x"}}},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ needs_promtool = pytest.mark.skipif(
 )
 
 
+RULES = Path(__file__).parents[2] / "chart" / "files" / "rules.yaml"
 PLAIN = {"Connection": "close", "Accept-Encoding": "identity"}
 
 
@@ -38,6 +40,12 @@ def query(port: int, expression: str) -> list[Any]:
     return vector
 
 
+def rules(port: int) -> list[Any]:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/rules", timeout=20) as answer:
+        groups = json.load(answer)["data"]["groups"]
+    return [rule for group in groups for rule in group["rules"]]
+
+
 @needs_prometheus
 def test_prometheus_scrapes_the_agent_and_answers_a_query(pod: Pod, tmp_path: Path) -> None:
     app = pod.bare_app()
@@ -46,7 +54,11 @@ def test_prometheus_scrapes_the_agent_and_answers_a_query(pod: Pod, tmp_path: Pa
     agent.counts(3)
     port = pod.reserve().port
     job = {"job_name": "drainer", "static_configs": [{"targets": [f"127.0.0.1:{agent.port}"]}]}
-    settings = {"global": {"scrape_interval": "200ms", "scrape_timeout": "200ms"}, "scrape_configs": [job]}
+    settings = {
+        "global": {"scrape_interval": "200ms", "scrape_timeout": "200ms", "evaluation_interval": "200ms"},
+        "scrape_configs": [job],
+        "rule_files": [str(RULES)],
+    }
     configuration = tmp_path / "prometheus.json"
     configuration.write_text(json.dumps(settings))
     prometheus = Child(
@@ -67,6 +79,8 @@ def test_prometheus_scrapes_the_agent_and_answers_a_query(pod: Pod, tmp_path: Pa
         until(lambda: query(port, "drainer_connections")[0]["value"][1], "0".__eq__)
         (closed,) = query(port, "drainer_connections_closed_total")
         assert closed["value"][1] == "3"
+        healths = until(lambda: {rule["health"] for rule in rules(port)}, lambda healths: "unknown" not in healths)
+        assert healths == {"ok"}
         prometheus.terminate()
         assert prometheus.exit_code() == 0
     finally:
