@@ -8,22 +8,22 @@ import random
 from collections.abc import Mapping, Sequence
 
 from drainer.attempt import Attempt
-from drainer.callers import Callers, Trust, is_hook
+from drainer.callers import Callers, is_hook
+from drainer.cap import Limits, NoLimits
 from drainer.crew import Closer, Crew
 from drainer.deletion import Deletion, NoPodWatch, PodWatch, Sighting
 from drainer.drain import Drain
 from drainer.driver import Driver
 from drainer.held import Answer, Held
+from drainer.history import History
 from drainer.lookout import Lookout, Pace, SocketTable
-from drainer.model import Census, Histogram, Identity
+from drainer.model import Census, Identity
 from drainer.observers import Observer, Observers, word
-from drainer.phases import Announce, Closings, Outcome, Phase, Result
+from drainer.phases import Announce, Outcome, Phase
 from drainer.plan import DrainPlan
 from drainer.policy import Container, Policy
 from drainer.status import DrainStatus, Status
 from drainer.tracker import Tracker
-
-DRAIN_SECONDS_BOUNDS = (1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
 
 EXIT_FLUSH = 1.5
 """Seconds that a native sidecar waits for last bytes: the kubelet gives at least two."""
@@ -56,23 +56,20 @@ class Agent:
             table,
             Tracker(ports, policy.min_age),
             interval=policy.interval,
+            longest=policy.longest_gap,
             max_remaining=plan.max_remaining,
             on_census=self._counted,
-            on_error=lambda error: self._observers.troubled(f"counting is impaired: {word(error)}"),
+            on_error=self._missed,
         )
         self._pod: PodWatch = NoPodWatch()
+        self._limits: Limits = NoLimits()
         self._sighting = Sighting()
         self._held = Held(self._set_pace)
         self._terminated_at: float | None = None
         self._exit_at: float | None = None
         self._exit = asyncio.Event()
-        self._last_outcome: Outcome | None = None
+        self._history = History()
         self._listeners: frozenset[Identity] = frozenset()
-        self._drains = dict.fromkeys(Result, 0)
-        self._drain_seconds = Histogram(DRAIN_SECONDS_BOUNDS)
-        self._calls = dict.fromkeys(Trust, 0)
-        self._closings = Closings()
-        self._left_by_themselves = 0
 
     async def run(self) -> None:
         """Count until `terminate` has had its effect."""
@@ -82,6 +79,7 @@ class Agent:
         finally:
             self._exit.set()
             self._crew.stop()
+            self._limits.stop()
             counting.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await counting
@@ -109,12 +107,11 @@ class Agent:
         self._driver.resume()
         return True
 
-    def probed(self, peer: str, headers: Mapping[str, str]) -> tuple[bool, Phase]:
-        """A probe of /readyz: whether the pod is ready, and the phase as the reason."""
+    def probed(self, peer: str, headers: Mapping[str, str]) -> tuple[bool, str]:
+        """A probe of /readyz: whether the pod is ready, and the reason: the phase, or that it is full."""
         if (learned := self._callers.probed(peer, headers)) is not None:
             self._observers.noted(f"{learned} probes /readyz: trusted from now on as the node")
-        phase = self._driver.drain.phase
-        return self._policy.readiness.is_ready(phase, self._sighting.deletion), phase
+        return self._readiness()
 
     def terminate(self) -> None:
         """SIGTERM: a native sidecar goes when no drain runs, a plain container begins one."""
@@ -137,6 +134,11 @@ class Agent:
     def ask(self, pod: PodWatch) -> None:
         """There is an API that knows the pod."""
         self._pod = pod
+
+    def heed(self, limits: Limits) -> None:
+        """There is a limit to what the pod wants."""
+        self._limits = limits
+        limits.begin(lambda: self._observers.limited(self.status()))
 
     def adopt(self, plan: DrainPlan) -> None:
         """Another plan, for drains that are yet to begin."""
@@ -170,27 +172,30 @@ class Agent:
             phase=drain.phase,
             deletion=self._sighting.deletion,
             api_requests=self._pod.requests,
-            ready=self._policy.readiness.is_ready(drain.phase, self._sighting.deletion),
+            ready=self._readiness()[0],
+            limit=self._limits.status,
             census=self._lookout.census,
             drain=DrainStatus(drain.deadline_at, drain.so_far(now), drain.pace) if drain.is_running() else None,
-            last_outcome=self._last_outcome,
+            last_outcome=self._history.last,
             held=self._held.callers,
             passive=self._held.strangers,
-            drains=self._drains,
-            drain_seconds=self._drain_seconds,
-            calls=self._calls,
+            drains=self._history.results,
+            drain_seconds=self._history.seconds,
+            calls=self._callers.calls,
             ages=self._lookout.ages,
             census_seconds=self._lookout.seconds,
             census_errors=self._lookout.errors,
             notified=self._lookout.is_notified,
             closers=self._crew.missing,
-            closings=self._closings + drain.closings(),
-            left_by_themselves=self._left_by_themselves,
+            closings=self._history.closings + drain.closings(),
+            left_by_themselves=self._history.left_by_themselves,
         )
+
+    def _readiness(self) -> tuple[bool, str]:
+        return self._policy.is_ready(self._driver.drain.phase, self._sighting.deletion, self._limits.status)
 
     def _judge(self, peer: str, headers: Mapping[str, str]) -> bool:
         verdict = self._callers.judge(peer, headers)
-        self._calls[verdict.trust] += 1
         if verdict.warning is not None:
             self._observers.warned(verdict.warning)
         return verdict.counts
@@ -214,6 +219,7 @@ class Agent:
         if announce.phase is not Phase.CLOSING:
             self._crew.stop()
         if announce.phase is Phase.SETTLING:
+            self._limits.stop()
             self._examine()
         self._forget(announce.phase)
         if announce.outcome is not None:
@@ -230,11 +236,7 @@ class Agent:
             self._sighting = Sighting()
 
     def _conclude(self, outcome: Outcome) -> None:
-        self._last_outcome = outcome
-        self._drains[outcome.result] += 1
-        self._drain_seconds.observe(outcome.tally.seconds)
-        self._closings += outcome.tally.closings
-        self._left_by_themselves += outcome.tally.left_by_themselves
+        self._history.add(outcome)
         self._held.answer(outcome)
         if self._terminated_at is not None and self._exit_at is None:
             # A native sidecar that had been asked to go while its drain was running.
@@ -250,15 +252,9 @@ class Agent:
     def _set_pace(self) -> None:
         if self._exit.is_set():
             return  # Nobody counts any more, and nobody would close the watch.
-        pace, phase = Pace.PASSIVE if self._held.strangers else Pace.REST, self._driver.drain.phase
-        if phase is Phase.CLOSING:
-            pace = Pace.CLOSE
-        elif phase is Phase.DRAINING or self._terminated_at is not None:
-            pace = Pace.DRAIN
-        elif phase is Phase.SETTLING:
-            pace = Pace.SETTLE
-        self._lookout.follow(pace)
-        wants_to_know = self._driver.drain.is_running() or self._held.strangers
+        waits, is_leaving = bool(self._held.strangers), self._terminated_at is not None
+        self._lookout.follow(Pace.of(self._driver.drain.phase, waits=waits, is_leaving=is_leaving))
+        wants_to_know = self._driver.drain.is_running() or waits
         self._pod.follow(self.sighted if wants_to_know else None)
 
     def _counted(self, census: Census) -> None:
@@ -267,8 +263,15 @@ class Agent:
         self._listeners = census.listeners
         self._driver.observe(census)
         self._held.observe(census)
+        if self._driver.drain.phase is Phase.SERVING:
+            self._limits.observe(census)
         if self._terminated_at is not None and census.taken_at >= self._terminated_at:
             self._maybe_exit(census)
+
+    def _missed(self, error: Exception) -> None:
+        self._observers.troubled(f"counting is impaired: {word(error)}")
+        if self._driver.drain.phase is Phase.SERVING:
+            self._limits.miss()
 
     def _maybe_exit(self, census: Census) -> None:
         """Asked to go: is there anything left to stay for?"""

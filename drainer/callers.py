@@ -89,6 +89,8 @@ class Callers:
         self._learned: dict[Address, bool] = {}
         """Address -> whether it says that it is the kubelet's probe."""
         self._warned: dict[str, set[object]] = {}
+        self.calls = dict.fromkeys(Trust, 0)
+        """What was judged, by how it was."""
 
     @property
     def known(self) -> list[str]:
@@ -132,6 +134,11 @@ class Callers:
 
     def judge(self, peer: str, headers: Mapping[str, str]) -> Verdict:
         """What a call of /drain or /resume from `peer` is worth. Headers are looked up without regard to case."""
+        verdict = self._judge(peer, headers)
+        self.calls[verdict.trust] += 1
+        return verdict
+
+    def _judge(self, peer: str, headers: Mapping[str, str]) -> Verdict:
         policy = self._policy
         if policy.token is not None:
             sent = headers.get(TOKEN_HEADER, "")

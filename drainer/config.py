@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
-from urllib.parse import urlsplit
 
-from drainer.addresses import parse_address
 from drainer.callers import CallerPolicy
+from drainer.cap import LONGEST_GAP, CapPlan, Signal, signal_of
 from drainer.closing import LAST_MOMENT, ClosePlan
+from drainer.contradictions import contradictions
 from drainer.deletion import Pod
 from drainer.errors import ConfigError
 from drainer.given import own_pod, read_token, unknown, values_given
@@ -54,6 +55,11 @@ class Config:
     idle_after: float | None
     min_age: float
     interval: float
+    max_connections: int | None
+    resume_below: int | None
+    max_rate: float | None
+    full: str
+    never_last: bool
     callers: str
     trusted_sources: tuple[str, ...]
     node_ip: tuple[str, ...]
@@ -64,6 +70,7 @@ class Config:
     readiness_gate: bool
     condition: bool
     events: bool
+    deletion_cost: bool
     service_account: str
     log_level: str
     log_format: str
@@ -92,7 +99,7 @@ class Config:
             mistakes.append(
                 f"{BY_NAME['port'].env}={values['port']}: is one of the app's ports too; allowed: a port of its own"
             )
-        mistakes += _contradictions(values)
+        mistakes += contradictions(values)
         pod = own_pod(environ, values.get("kubernetes", "off"), mistakes, warnings)
         warnings += unknown(environ)
         if mistakes:
@@ -122,8 +129,31 @@ class Config:
             closing=self._close_plan() if self.close else None,
         )
 
+    def cap(self, *, uses_api: bool) -> CapPlan | None:
+        """What the pod wants at the most; None where nothing is limited."""
+        if self.max_connections is None and self.max_rate is None:
+            return None
+        signal = signal_of(self.full, has_label=self.serving_label and uses_api)
+        resume_below = self.resume_below
+        if self.max_connections is not None and resume_below is None:
+            resume_below = max(1, self.max_connections * 9 // 10)
+        return CapPlan(
+            max_connections=self.max_connections,
+            resume_below=resume_below if self.max_connections is not None else None,
+            max_rate=self.max_rate,
+            signal=signal,
+            never_last=self.never_last and uses_api and signal is not Signal.METRIC,
+        )
+
+    @property
+    def longest_gap(self) -> float:
+        """Seconds between two censuses at rest, at the most."""
+        return math.inf if self.max_rate is None else LONGEST_GAP
+
     def _bent(self) -> Iterable[str]:
         """What contradicts each other, and how it is made to fit."""
+        if self.interval > self.longest_gap:
+            yield f"interval {self.interval:g}s is too long to see max_rate: {self.longest_gap:g}s is used"
         grace = self.grace_period or DEFAULT_GRACE
         wished, plan = self._wished(), self.plan()
         if self.app_reserve >= grace:
@@ -154,7 +184,21 @@ class Config:
             yield f"notify_url has no effect: {BY_NAME['close'].env} does not name notify"
         if self.token and self.callers == "all":
             yield "callers=all has no effect while a token is set: only who sends the token is trusted"
-        for name in ("serving_label", "readiness_gate"):
+        cap = self.cap(uses_api=self.pod is not None)
+        if cap is None:
+            yield from (
+                f"{name} has no effect: nothing is limited by max_connections or max_rate"
+                for name, is_given in (("resume_below", self.resume_below), ("full", self.full != "auto"))
+                if is_given
+            )
+        elif self.max_connections is None and self.resume_below is not None:
+            yield "resume_below has no effect without max_connections"
+        elif cap.signal is Signal.READINESS and self.never_last and not cap.never_last:
+            yield (
+                "never_last has no effect: the API is not used, so when all pods are full none of them is ready, and "
+                "the Service refuses everybody"
+            )
+        for name in ("serving_label", "readiness_gate", "deletion_cost"):
             if getattr(self, name) and self.pod is None:
                 yield (
                     f"{name} has no effect: the API is not used (kubernetes={self.kubernetes}; it needs POD_NAME, "
@@ -204,32 +248,3 @@ def some_settings(names: Iterable[str], environ: Mapping[str, str], flags: Mappi
     if mistakes:
         raise ConfigError(mistakes)
     return values
-
-
-def _contradictions(values: Mapping[str, Any]) -> Iterable[str]:
-    """Settings that cannot both be meant, as far as each could be read."""
-    url = values.get("notify_url")
-    if url == "" and "notify" in values.get("close", ()):
-        yield (
-            f"{BY_NAME['notify_url'].env} is not set, and {BY_NAME['close'].env} names notify; "
-            "allowed: where the app listens, like http://127.0.0.1:9809/drain"
-        )
-    if url and values.get("notify_remote") is False and not _is_loopback(urlsplit(url).hostname or ""):
-        yield (
-            f"{BY_NAME['notify_url'].env}={url!r} leads to another host; allowed: loopback, like "
-            f"http://127.0.0.1:9809/drain, or any host with {BY_NAME['notify_remote'].env}=true"
-        )
-    elif url and urlsplit(url).port in (*values.get("app_ports", ()), values.get("port")):
-        # There the agent's own connection would be counted, and wait for itself to leave.
-        yield (
-            f"{BY_NAME['notify_url'].env}={url!r} is on one of the app's counted ports or the agent's own; "
-            "allowed: a port of its own, like http://127.0.0.1:9809/drain"
-        )
-    foreign = sorted({*values.get("websocket_ports", ())}.difference(values.get("app_ports", ())))
-    if foreign and "app_ports" in values:
-        yield f"{BY_NAME['websocket_ports'].env}={foreign[0]}: is not a port of the app; allowed: ports of app_ports"
-
-
-def _is_loopback(host: str) -> bool:
-    address = parse_address(host)
-    return host.lower() == "localhost" or (address is not None and address.is_loopback)

@@ -13,7 +13,11 @@ INJECT = f"{PREFIX}/inject"
 
 SERVING = f"{PREFIX}/serving"
 """One name for three things that say the same of a pod, "true" while it serves and "false" while it drains:
-the label that a Service may select on, the pod's condition, and the readiness gate."""
+the label that a Service may select on, the pod's condition, and the readiness gate. The label alone is "false" too
+while a serving pod is full: a gate would make the fullest pod the first one to be deleted."""
+
+DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
+"""Kubernetes' own annotation: of the pods of a ReplicaSet that are ready alike, the one with the lowest goes first."""
 
 INJECTED = f"{PREFIX}/injected"
 """Annotation: the version of the sidecar that was put in, by whichever way."""

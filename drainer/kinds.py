@@ -164,6 +164,17 @@ def _auto_duration(text: str) -> float | None:
     return None if text == "auto" else _positive_duration(text)
 
 
+def _limit(text: str) -> int | None:
+    return None if text == "off" else _some(text)
+
+
+def _auto_limit(text: str) -> int | None:
+    return None if text == "auto" else _some(text)
+
+
+_some = _number(1, 1_000_000)
+
+
 def _optional_ports(text: str) -> tuple[int, ...]:
     return _ports(text) if text else ()
 
@@ -186,6 +197,8 @@ CODE = Kind("1001, 1012, or 4000 to 4999", _close_code)
 REASON = Kind(f"UTF-8 of at most {MAX_REASON} bytes", _reason)
 RATE = Kind("off, or connections per second from 0.001 to 999999", _rate)
 AUTO = Kind("auto, or a length of time of 10ms to 168h, like 30s, 2m, 500ms", _auto_duration)
+LIMIT = Kind("off, or a whole number from 1 to 1000000", _limit)
+AUTO_LIMIT = Kind("auto, or a whole number from 1 to 1000000", _auto_limit)
 URL = Kind("an http:// URL without user and fragment", _url)
 FLAG = Kind("true or false", _flag)
 SOME_PORTS = Kind(f"up to {MAX_PORTS} ports and ranges from 1 to 65535; or nothing", _optional_ports)

@@ -15,6 +15,7 @@ import threading
 import time
 from typing import Any, ClassVar
 
+from drainer.cap import Room
 from drainer.deletion import Deletion
 from drainer.phases import Announce, Phase
 from drainer.status import Status, outcome_as_json, pace_as_json
@@ -128,6 +129,7 @@ class LogObserver:
 
     def __init__(self) -> None:
         self._failures: set[tuple[str, type[Exception]]] = set()
+        self._room = Room.TAKING
 
     def announced(self, announce: Announce, status: Status) -> None:
         """One line for each change of phase, with the numbers."""
@@ -161,6 +163,16 @@ class LogObserver:
                 facts["deadline_in_seconds"] = round(status.drain.deadline_at - status.at, 3)
             logger.info(sentence, extra={"facts": facts})
 
+    def limited(self, status: Status) -> None:
+        """One line when the pod is full, when it goes on for want of others, and when it takes again."""
+        limit = status.limit
+        if limit is None or limit.room in (Room.ASKING, self._room):
+            return
+        self._room = limit.room
+        facts = limit.as_json(status.census.shown)
+        facts = {"max_connections": facts.pop("connections"), "connections": status.census.shown} | facts
+        logger.info(_ROOMS[limit.room], extra={"facts": facts})
+
     def view_failed(self, path: str, error: Exception) -> None:
         """A bug of ours, with its traceback: once for each path and kind, since a scraper comes back."""
         if (path, type(error)) not in self._failures:
@@ -184,6 +196,11 @@ _SENTENCES = {
     "drained": "drained: all connections have left",
     "deadline": "the deadline has come with connections left",
     "resumed": "resumed: the pod lives on",
+}
+_ROOMS = {
+    Room.FULL: "full: the pod asks for no more connections; who is there stays",
+    Room.LAST: "the limit is reached, but too few other pods are known to take: this one goes on",
+    Room.TAKING: "below the limit again",
 }
 _SIGHTINGS = {
     Deletion.UNKNOWN: "the API has not said in time whether the pod is being deleted",

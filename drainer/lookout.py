@@ -11,6 +11,7 @@ from typing import Protocol
 
 from drainer.errors import SocketTableError, WireError
 from drainer.model import Census, CensusError, Dump, Histogram, Reason
+from drainer.phases import Phase
 from drainer.tracker import Tracker
 
 SECONDS_BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
@@ -50,6 +51,17 @@ class Pace(Enum):
     CLOSE = auto()
     """As DRAIN, and the censuses name the connections."""
 
+    @classmethod
+    def of(cls, phase: Phase, *, waits: bool, is_leaving: bool) -> Pace:
+        """The pace of a phase; `waits`: a stranger does, `is_leaving`: the agent has been asked to go."""
+        if phase is Phase.CLOSING:
+            return cls.CLOSE
+        if phase is Phase.DRAINING or is_leaving:
+            return cls.DRAIN
+        if phase is Phase.SETTLING:
+            return cls.SETTLE
+        return cls.PASSIVE if waits else cls.REST
+
 
 _DRAINING = frozenset({Pace.SETTLE, Pace.DRAIN, Pace.CLOSE})
 _REST_SHARE, _DRAIN_SHARE, _KICKED_SHARE = 0.005, 0.1, 0.5
@@ -65,6 +77,7 @@ class Lookout:
         tracker: Tracker,
         *,
         interval: float,
+        longest: float,
         max_remaining: int,
         on_census: Callable[[Census], None],
         on_error: Callable[[Exception], None],
@@ -72,6 +85,7 @@ class Lookout:
         self._table = table
         self._tracker = tracker
         self._interval = interval
+        self._longest = longest
         self._max_remaining = max_remaining
         self._on_census = on_census
         self._on_error = on_error
@@ -162,7 +176,7 @@ class Lookout:
     def _gap(self) -> float:
         """Seconds from the end of one census to the beginning of the next."""
         if self._pace not in _DRAINING:
-            return max(self._interval, self._cost / _REST_SHARE)
+            return min(max(self._interval, self._cost / _REST_SHARE), self._longest)
         gap = min(self._interval, _NOTIFIED_GAP) if self._watch else _UNNOTIFIED_GAP
         if self.census.flushing and self.census.live <= self._max_remaining:
             gap = _FLUSH_GAP

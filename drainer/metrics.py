@@ -30,6 +30,7 @@ class _Scrape:
 
     def collect(self) -> Iterator[Metric]:
         yield from _connections(self._status)
+        yield from _limit(self._status)
         yield from _drain(self._status, self._wall)
         yield from _closing(self._status)
         yield from _counting(self._status, self._wall)
@@ -88,6 +89,25 @@ def _connections(status: Status) -> Iterator[Metric]:
         "Age of the connections that left, since a census first saw them.",
         status.ages,
     )
+
+
+def _limit(status: Status) -> Iterator[Metric]:
+    limit = status.limit
+    if limit is None:
+        return
+    yield GaugeMetricFamily("drainer_full", "1 while the pod asks for no more connections.", float(limit.is_full))
+    utilization = limit.utilization(status.census.shown)
+    if limit.plan.max_connections is not None and utilization is not None:
+        yield GaugeMetricFamily(
+            "drainer_connections_limit",
+            "The connections with which the pod is full; the same while it drains.",
+            float(limit.plan.max_connections),
+        )
+        yield GaugeMetricFamily(
+            "drainer_connections_utilization",
+            "drainer_connections of all ports as a part of the limit; more than 1 above it.",
+            utilization,
+        )
 
 
 def _drain(status: Status, wall: float) -> Iterator[Metric]:

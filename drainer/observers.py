@@ -29,6 +29,10 @@ class Observer(Protocol):
         """`status.deletion` has changed."""
         ...
 
+    def limited(self, status: Status) -> None:
+        """`status.limit.room` has changed."""
+        ...
+
     def noted(self, note: str) -> None:
         """Something that explains what the agent does later."""
         ...
@@ -53,6 +57,10 @@ class Observers:
     def sighted(self, status: Status) -> None:
         """See Observer."""
         self._tell(lambda observer: observer.sighted(status))
+
+    def limited(self, status: Status) -> None:
+        """See Observer."""
+        self._tell(lambda observer: observer.limited(status))
 
     def noted(self, note: str) -> None:
         """See Observer."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
+from drainer.cap import LimitStatus, Signal
 from drainer.deletion import Deletion
 from drainer.phases import Phase
 
@@ -47,5 +49,14 @@ class Policy:
     container: Container = Container.NATIVE
     interval: float = 1.0
     """Seconds between two censuses at rest."""
+    longest_gap: float = math.inf
+    """Seconds that they are apart at the most, whatever they cost."""
     min_age: float = 0.0
     """Seconds below which a connection is not in the gauges."""
+
+    def is_ready(self, phase: Phase, deletion: Deletion, limit: LimitStatus | None) -> tuple[bool, str]:
+        """What /readyz says, and why: the phase, or that the pod is full. A full pod that begins to drain stays out."""
+        if not self.readiness.is_ready(phase, deletion):
+            return False, phase
+        is_full = limit is not None and limit.is_said_by(Signal.READINESS)
+        return not is_full, "full" if is_full else phase

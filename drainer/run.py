@@ -70,6 +70,7 @@ async def _serve(config: Config, early: list[int], listener: socket.socket, at_h
             readiness=Readiness(config.readiness),
             container=Container(config.container),
             interval=config.interval,
+            longest_gap=config.longest_gap,
             min_age=config.min_age,
         ),
         closers=at_hand,
@@ -77,6 +78,7 @@ async def _serve(config: Config, early: list[int], listener: socket.socket, at_h
     )
     if api:
         agent.ask(api.watch)
+    limiter(config, agent, api)
     limit = min(raise_descriptor_limit() - DESCRIPTOR_RESERVE, MAX_CONNECTIONS)
     server = Server(agent, metrics.render, observer.view_failed, connection_limit=limit)
     for warning in config.warnings:
@@ -125,8 +127,23 @@ def kubernetes(config: Config, observer: LogObserver) -> Api | None:
     from drainer.kube.api import Api  # noqa: PLC0415 - an agent without the API should not carry it
     from drainer.kube.reporter import Wishes  # noqa: PLC0415
 
-    wishes = Wishes(config.serving_label, config.readiness_gate, config.condition, config.events)
+    wishes = Wishes(
+        label=config.serving_label,
+        gate=config.readiness_gate,
+        condition=config.condition,
+        events=config.events,
+        cost=config.deletion_cost,
+    )
     return Api(config.pod, folder, wishes, Readiness(config.readiness), observer.noted, observer.warned, random.random)
+
+
+def limiter(config: Config, agent: Agent, api: Api | None) -> None:
+    """Has the agent heed its limits, if it has any."""
+    plan = config.cap(uses_api=api is not None)
+    if plan is not None:
+        from drainer.limiter import Limiter  # noqa: PLC0415 - an agent without limits should not carry it
+
+        agent.heed(Limiter(plan, api.neighbours if api else None, random.random))
 
 
 def closers(config: Config, held: contextlib.AsyncExitStack) -> dict[str, Closer]:

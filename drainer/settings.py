@@ -11,6 +11,7 @@ from drainer.keys import SERVING
 from drainer.kinds import (
     ADDRESSES,
     AUTO,
+    AUTO_LIMIT,
     CIDRS,
     CLOSE,
     CODE,
@@ -19,6 +20,7 @@ from drainer.kinds import (
     FLAG,
     FOLDER,
     HOST,
+    LIMIT,
     OPTIONAL,
     PATH,
     PORT,
@@ -127,6 +129,23 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("interval", POSITIVE, "1s", "The time between two censuses at rest; stretched so that they cost "
             "at most 0.5 % of a core.",
             "A restarted app is seen within a second, and the walk costs milliseconds."),
+    Setting("max_connections", LIMIT, "off", "With so many connections the pod is full: it asks for no more, and "
+            "whoever is there stays.",
+            "What a pod can carry only its owner knows; drainer_connections shows what it has carried."),
+    Setting("resume_below", AUTO_LIMIT, "auto", "With fewer than so many it takes again. auto: nine tenths of "
+            "max_connections.",
+            "A tenth of room: with less, the first client that leaves would bring the pod back for one more."),
+    Setting("max_rate", RATE, "off", "With more new connections per second, on average over 5 s, the pod is full until "
+            "it is half of that; the census then runs every 2 s at the least.",
+            "How fast a pod can take clients only its owner knows."),
+    Setting("full", choice("auto", "label", "readiness", "metric"), "auto", "How the pod says that it is full: label "
+            f"({SERVING} is false), readiness (/readyz), or only in the metrics. auto: label where serving_label is on "
+            "and the API is used, otherwise metric.",
+            "A pod that is not ready is the first one that a scale-down deletes, with all its clients: nobody gets "
+            "that unasked."),
+    Setting("never_last", FLAG, "true", "Whether a pod goes on taking when no other pod of its Services is known to "
+            "take, where the API is used and full is said by label or readiness.",
+            "A Service without a pod refuses everybody; a pod above its limit is only slower."),
     Setting("callers", choice("known", "all"), "known",
             "Whose /drain has an effect: known (token, node, trusted sources) or all.",
             "Any pod of the cluster can reach the port."),
@@ -156,6 +175,10 @@ SETTINGS: tuple[Setting, ...] = (
             "What happened stands where people look."),
     Setting("events", FLAG, "true", "Whether Events tell of drains, where the API is used.",
             "They outlive the pod."),
+    Setting("deletion_cost", FLAG, "false", "Whether the pod's annotation controller.kubernetes.io/pod-deletion-cost "
+            "follows the number of its connections, so that a ReplicaSet deletes the emptiest pod first.",
+            "It writes to the API at rest, if rarely: at most once a minute, and only when the number has about "
+            "doubled or halved."),
     Setting("service_account", FOLDER, "/var/run/secrets/kubernetes.io/serviceaccount",
             "The folder with the API's token, ca.crt and namespace.",
             "Where the kubelet mounts it."),

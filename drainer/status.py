@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from drainer.callers import Trust
+from drainer.cap import LimitStatus
 from drainer.deletion import Deletion
 from drainer.model import BLIND_TO, Census, CensusError, Histogram, Reason
 from drainer.phases import Closings, Outcome, Pace, Phase, Result, Tally
@@ -33,6 +34,8 @@ class Status:
     api_requests: Mapping[str, Mapping[str, int]] | None
     """What was asked of the API -> what came of it -> how often; None where it is not used."""
     ready: bool
+    limit: LimitStatus | None
+    """None where nothing is limited."""
     census: Census
     drain: DrainStatus | None
     last_outcome: Outcome | None
@@ -82,6 +85,7 @@ class Status:
                 "by_state": {state.name: number for state, number in census.states.items()},
                 "excluded": {reason: census.excluded(reason) for reason in Reason},
             },
+            "limit": self.limit.as_json(census.shown) if self.limit else None,
             "source": {
                 "name": census.source,
                 "blind_to": BLIND_TO[census.source],

@@ -33,6 +33,9 @@ class TerminationMessage:
     def sighted(self, status: Status) -> None:
         """See Observer: nothing to write."""
 
+    def limited(self, status: Status) -> None:
+        """See Observer: nothing to write."""
+
     def noted(self, note: str) -> None:
         """See Observer: nothing to write."""
 

@@ -2,7 +2,7 @@
 
 =====================  ==========================================================================================
 GET or POST /drain     the preStop hook: holds the whole answer back until there is an outcome
-GET /readyz            200, or 503 with the phase as the reason
+GET /readyz            200, or 503 with the reason: the phase, or `full`
 GET /livez             200 while the event loop runs
 GET /metrics           Prometheus or OpenMetrics
 GET /status            JSON
@@ -29,7 +29,6 @@ from drainer import __version__
 from drainer.errors import StartError
 from drainer.gate import PATIENCE, Gate
 from drainer.held import Answer
-from drainer.phases import Phase
 from drainer.status import Status, outcome_as_json
 
 BACKLOG = 1024
@@ -58,7 +57,7 @@ class Served(Protocol):
 
     async def drain(self, peer: str, headers: Mapping[str, str]) -> Answer: ...
     def resume(self, peer: str, headers: Mapping[str, str]) -> bool | None: ...
-    def probed(self, peer: str, headers: Mapping[str, str]) -> tuple[bool, Phase]: ...
+    def probed(self, peer: str, headers: Mapping[str, str]) -> tuple[bool, str]: ...
     async def fresh_status(self) -> Status: ...
 
 
@@ -141,8 +140,8 @@ class Server:
         return _json(answer_as_json(answer))
 
     async def _readyz(self, request: web.Request, peer: str) -> web.Response:
-        ready, phase = self._agent.probed(peer, request.headers)
-        return web.Response(text="ready\n") if ready else web.Response(text=f"{phase}\n", status=503)
+        ready, reason = self._agent.probed(peer, request.headers)
+        return web.Response(text="ready\n") if ready else web.Response(text=f"{reason}\n", status=503)
 
     async def _livez(self, _: web.Request, _peer: str) -> web.Response:
         return web.Response(text="alive\n")

@@ -22,7 +22,7 @@ import psutil
 import trustme
 from aiohttp import web
 
-from tests.kube_answers import Request, failure, seen_as
+from tests.kube_answers import SLICES, Request, failure, page_of, patched, seen_as
 from tests.process.waiting import until
 
 NAMESPACE, NAME, UID = "chat", "ws-0", "7d1f6a52-0000-4000-8000-000000000001"
@@ -50,6 +50,8 @@ class KubeApi:
     """What a watch says before everything else."""
     requests: list[Request] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
+    slices: list[dict[str, Any]] = field(default_factory=list)
+    """EndpointSlices of the namespace."""
     watchers: int = 0
     """Watches that are open now."""
     _pod: dict[str, Any] | None = None
@@ -148,6 +150,7 @@ class KubeApi:
             web.get(pods, self._handler("watch", self._watch)),
             web.patch(pods + "/{name}/status", self._handler("patch", self._patch)),
             web.post("/api/v1/namespaces/{namespace}/events", self._handler("event", self._event)),
+            web.get(SLICES, self._handler("list", self._list)),
         ]
 
     def _handler(self, operation: str, answer: Callable[[web.Request, Any], Any]) -> Callable[[web.Request], Any]:
@@ -195,20 +198,18 @@ class KubeApi:
             return failure(404, "pods not found")
         if request.headers["Content-Type"] != "application/strategic-merge-patch+json":
             return failure(415, "another patch")
-        pod = copy.deepcopy(self._pod)
-        if body["metadata"].get("uid", pod["metadata"]["uid"]) != pod["metadata"]["uid"]:
+        if body["metadata"].get("uid", self._pod["metadata"]["uid"]) != self._pod["metadata"]["uid"]:
             return failure(422, "metadata.uid: field is immutable")
-        pod["metadata"]["labels"] |= body["metadata"].get("labels", {})
-        for one in body.get("status", {}).get("conditions", []):
-            before = [known for known in pod["status"]["conditions"] if known["type"] == one["type"]]
-            others = [known for known in pod["status"]["conditions"] if known["type"] != one["type"]]
-            pod["status"]["conditions"] = [*others, (before[0] if before else {}) | one]
-        self._set("MODIFIED", pod)
+        manager = request.headers["User-Agent"].partition("/")[0]
+        self._set("MODIFIED", patched(copy.deepcopy(self._pod), body, manager))
         return web.json_response(seen_as(request, self.pod))
 
     async def _event(self, _: web.Request, body: Any) -> web.StreamResponse:
         self.events.append(body)
         return web.json_response(body, status=201)
+
+    async def _list(self, request: web.Request, _: Any) -> web.StreamResponse:
+        return web.json_response(page_of(self.slices, request.query))
 
     async def _watch(self, request: web.Request, _: Any) -> web.StreamResponse:
         assert request.query["fieldSelector"] == f"metadata.name={NAME}"

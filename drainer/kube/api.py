@@ -11,6 +11,8 @@ from drainer.deletion import Pod
 from drainer.kube import bodies
 from drainer.kube.access import Access
 from drainer.kube.client import Client
+from drainer.kube.keeper import Keeper
+from drainer.kube.neighbours import Neighbours
 from drainer.kube.reporter import Reporter, Wishes
 from drainer.kube.watch import PodWatch
 from drainer.policy import Readiness
@@ -40,6 +42,8 @@ class Api:
         client = Client(Access(pod.server, folder), pod, on_trouble)
         self.watch = PodWatch(client, pod.uid, random)
         self.reporter = Reporter(client, pod, wishes, readiness, random)
+        self.neighbours = Neighbours(client, pod.uid)
+        self._keeper = Keeper(client, self.reporter, pod, on_note, random) if wishes.cost else None
         self._task: asyncio.Task[None] | None = None
 
     def start(self, status: Callable[[], Status], on_grace: Callable[[float], None]) -> None:
@@ -56,7 +60,11 @@ class Api:
             on_grace(grace)
             self._on_note(f"the API knows this pod; its terminationGracePeriodSeconds is {grace:g}")
         self.reporter.begin(pod, status())
-        await self.reporter.run()
+        async with asyncio.TaskGroup() as tasks:
+            keeping = tasks.create_task(self._keeper.run(pod, status)) if self._keeper else None
+            await self.reporter.run()
+            if keeping is not None:
+                keeping.cancel()
 
     async def leave(self) -> None:
         """The agent goes: a moment for what is still to be written, then no more requests."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from drainer.deletion import Deletion, Pod, Sighting
-from drainer.keys import SERVING
+from drainer.keys import DELETION_COST, SERVING
 from drainer.stories import Story
 
 MAX_LINE = 4 << 20
@@ -53,6 +53,8 @@ class State:
 
     label: str | None = None
     condition: Condition | None = None
+    cost: str | None = None
+    """The annotation DELETION_COST, an int32 as text."""
 
 
 def written(pod: Mapping[str, Any]) -> State:
@@ -64,18 +66,51 @@ def written(pod: Mapping[str, Any]) -> State:
         for one in (conditions if isinstance(conditions, list) else [])
         if isinstance(one, Mapping) and one.get("type") == SERVING
     ]
-    return State(labels.get(SERVING), found[0] if found else None)
+    return State(labels.get(SERVING), found[0] if found else None, cost(pod))
+
+
+def cost(pod: Mapping[str, Any]) -> str | None:
+    """The pod's deletion cost, as it is written."""
+    text = _mapping(_mapping(pod.get("metadata")).get("annotations")).get(DELETION_COST)
+    return text if isinstance(text, str) else None
+
+
+def is_own_cost(pod: Mapping[str, Any]) -> bool:
+    """Whether it was an agent that wrote the deletion cost: the API server keeps who did (managedFields).
+
+    A manager's name is the User-Agent's up to the slash (apiserver/pkg/endpoints/handlers, managerOrUserAgent).
+    """
+    managed = _mapping(pod.get("metadata")).get("managedFields")
+    return (cost(pod) or "").isdigit() and any(
+        one.get("manager") == REPORTER and f"f:{DELETION_COST}" in _mapping(annotations)
+        for one in (managed if isinstance(managed, list) else [])
+        if isinstance(one, Mapping)
+        for annotations in [_mapping(_mapping(one.get("fieldsV1")).get("f:metadata")).get("f:annotations")]
+    )
+
+
+def controller(pod: Mapping[str, Any]) -> str:
+    """The kind of the object that made the pod and deletes it; empty where there is none."""
+    owners = _mapping(pod.get("metadata")).get("ownerReferences")
+    kinds = [
+        str(one.get("kind", ""))
+        for one in (owners if isinstance(owners, list) else [])
+        if isinstance(one, Mapping) and one.get("controller") is True
+    ]
+    return kinds[0] if kinds else ""
 
 
 def patch(pod: Pod, before: State, state: State, time: str) -> dict[str, Any]:
     """A strategic merge patch of pods/status: with the uid it cannot be about another pod of that name (422).
 
-    It may set labels too: only the spec, deletionTimestamp and ownerReferences are restored there
+    It may set labels and annotations too: only the spec, deletionTimestamp and ownerReferences are restored there
     (pkg/registry/core/pod/strategy.go). Conditions merge by type. `time` is RFC 3339, for lastTransitionTime.
     """
     metadata: dict[str, Any] = {"uid": pod.uid}
     if state.label is not None and state.label != before.label:
         metadata["labels"] = {SERVING: state.label}
+    if state.cost is not None and state.cost != before.cost:
+        metadata["annotations"] = {DELETION_COST: state.cost}
     body: dict[str, Any] = {"metadata": metadata}
     condition = state.condition
     if condition is not None and condition != before.condition:

@@ -1,11 +1,11 @@
-"""The four calls. A connection each: at rest there is none, and an API server that has moved is found again."""
+"""The five calls. A connection each: at rest there is none, and an API server that has moved is found again."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import socket
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -23,6 +23,7 @@ from drainer import __version__
 from drainer.deletion import Pod
 from drainer.kube.access import Access
 from drainer.kube.bodies import MAX_LINE, Lines
+from drainer.kube.slices import SERVICE_NAME, items, more
 from drainer.kube.words import FORBIDDEN_FOR, ApiError, ApiResult, Operation, result_of
 from drainer.resolver import Resolver
 
@@ -31,6 +32,8 @@ ANSWER_WITHIN = 5.0
 """Seconds until an answer's headers are there, and for all but a watch the body too."""
 WATCH_FOR = 3600
 """Seconds after which the API server ends a watch."""
+PAGE, MAX_PAGES = 50, 10
+"""EndpointSlices of one answer, each with 100 endpoints at the most by default; and answers to one question."""
 METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 """A pod without spec and status: all that a deletion needs, at a tenth of the size."""
 
@@ -106,6 +109,24 @@ class Client:
         async with self._ask(Operation.EVENT, "POST", path, json=body) as response:
             await self._read(response)
             self._succeeded(Operation.EVENT)
+
+    async def slices(self, services: Iterable[str] = ()) -> list[Mapping[str, Any]]:
+        """The EndpointSlices of these Services of the own namespace; of all, where none is named. Raises ApiError."""
+        names = ",".join(sorted(services))
+        parameters = {"limit": str(PAGE)} | ({"labelSelector": f"{SERVICE_NAME} in ({names})"} if names else {})
+        path = f"/apis/discovery.k8s.io/v1/namespaces/{self._pod.namespace}/endpointslices"
+        found: list[Mapping[str, Any]] = []
+        for _ in range(MAX_PAGES):
+            async with self._ask(Operation.LIST, "GET", path, params=parameters) as response:
+                page = _object(await self._read(response))
+                self._succeeded(Operation.LIST)
+            found += items(page)
+            if not (following := more(page)):
+                return found
+            parameters["continue"] = following
+        error = ApiError(ApiResult.ODD, f"more than {PAGE * MAX_PAGES} EndpointSlices")
+        self._failed(Operation.LIST, error)
+        raise error
 
     def _path(self, sub: str = "") -> str:
         return f"/api/v1/namespaces/{self._pod.namespace}/pods/{self._pod.name}{sub}"

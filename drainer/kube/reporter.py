@@ -1,4 +1,4 @@
-"""Writes at the pod what the agent does: the serving label, the condition, Events. Nobody waits."""
+"""Writes at the pod what the agent does: the serving label, the condition, the deletion cost, Events. Nobody waits."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from drainer.cap import Signal
 from drainer.deletion import Deletion, Pod
 from drainer.kube import bodies
 from drainer.kube.backoff import Backoff
@@ -37,6 +38,8 @@ class Wishes:
     """The pod has the readiness gate: its condition must be there from the start."""
     condition: bool
     events: bool
+    cost: bool = False
+    """The deletion cost."""
 
 
 class Sink(Protocol):
@@ -58,6 +61,7 @@ class Reporter:
         self._random = random
         self._written = State()
         self._wanted = State()
+        self._cost: str | None = None
         self._story = SERVING
         self._status: Status | None = None
         self._begun: tuple[Announce, Status] | None = None
@@ -119,6 +123,21 @@ class Reporter:
             self._events.clear()
         self._decide()
 
+    def limited(self, status: Status) -> None:
+        """See Observer: the label says it, where that was chosen."""
+        self._status = status
+        self._decide()
+
+    @property
+    def cost(self) -> str | None:
+        """See keeper.Writer."""
+        return self._written.cost
+
+    def value(self, cost: str) -> None:
+        """See keeper.Writer. It goes with whatever else is to be written; once a drain has begun it is not."""
+        self._cost = cost
+        self._decide()
+
     def noted(self, note: str) -> None:
         """See Observer: nothing for the API."""
 
@@ -142,14 +161,18 @@ class Reporter:
         status = self._status
         if status is None or self._is_over or status.deletion is Deletion.ASKED:
             return
-        self._wanted = State(self._label(status), self._condition())
+        self._wanted = State(self._label(status), self._condition(), self._cost_of(status))
         if self._wanted != self._written:
             self._is_due.set()
 
     def _label(self, status: Status) -> str | None:
         if not self._wishes.label:
             return self._written.label
-        return "true" if self._readiness.is_ready(status.phase, status.deletion) else "false"
+        is_full = status.limit is not None and status.limit.is_said_by(Signal.LABEL)
+        return "true" if self._readiness.is_ready(status.phase, status.deletion) and not is_full else "false"
+
+    def _cost_of(self, status: Status) -> str | None:
+        return self._cost if self._cost and status.phase is Phase.SERVING else self._written.cost
 
     def _condition(self) -> Condition | None:
         if not (self._wishes.gate or self._wishes.condition):

@@ -16,9 +16,11 @@ class Operation(StrEnum):
     WATCH = "watch"
     """Changes of the own pod, from the hook to the end of the drain."""
     PATCH = "patch"
-    """The own pod's label and condition (pods/status)."""
+    """The own pod's label, condition and deletion cost (pods/status)."""
     EVENT = "event"
     """An Event about the own pod."""
+    LIST = "list"
+    """The EndpointSlices of the pod's Services, when it is full."""
 
 
 class ApiResult(StrEnum):

@@ -54,10 +54,13 @@ class Asking:
     async def event(self) -> None:
         await self.client.create_event(bodies.event(self.pod, STARTED, TIME, "abc"))
 
+    async def slices(self) -> object:
+        return await self.client.slices()
+
 
 CALLS = {
     Operation.GET: Asking.get, Operation.WATCH: Asking.watch, Operation.PATCH: Asking.patch,
-    Operation.EVENT: Asking.event,
+    Operation.EVENT: Asking.event, Operation.LIST: Asking.slices,
 }  # fmt: skip
 
 

@@ -8,11 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from drainer.kube import bodies
+from drainer.kube.bodies import State
+from drainer.kube.client import MAX_PAGES, PAGE
 from drainer.kube.words import ApiResult, Operation
 from tests.kube_api import DROP, GARBAGE, HANG, HUGE, NAME, NAMESPACE, TOKEN, UID, KubeApi, kube_api
 from tests.sockets.kube_asking import ANSWER_WITHIN, CALLS, TIME, Asking, failed, watching
 from tests.sockets.site import becomes
 from tests.unit.fakes import now
+from tests.unit.kube.slices import one
 
 every_call = pytest.mark.parametrize("operation", [*Operation])
 
@@ -62,16 +66,43 @@ async def test_an_event_is_created(api: KubeApi) -> None:
 
 async def test_each_request_says_who_asks_and_what_for(api: KubeApi) -> None:
     asking = Asking(api)
-    for operation in (Operation.GET, Operation.PATCH, Operation.EVENT):
+    for operation in (Operation.GET, Operation.PATCH, Operation.EVENT, Operation.LIST):
         await CALLS[operation](asking)
     for request in api.requests:
         assert request.headers["Authorization"] == f"Bearer {TOKEN}"
         assert request.headers["User-Agent"].startswith("drainer/")
         assert request.headers["Accept-Encoding"] == "identity"
-    get, patch, event = api.requests
+    get, patch, event, slices = api.requests
     assert get.path == f"/api/v1/namespaces/{NAMESPACE}/pods/{NAME}"
     assert patch.path == get.path + "/status"
     assert event.path == f"/api/v1/namespaces/{NAMESPACE}/events"
+    assert slices.path == f"/apis/discovery.k8s.io/v1/namespaces/{NAMESPACE}/endpointslices"
+
+
+async def test_slices_are_those_of_all_services_or_of_some_and_come_in_pages(api: KubeApi) -> None:
+    asking = Asking(api)
+    api.slices = [one(service=f"ws-{number % 2}") for number in range(2 * PAGE + 1)]
+    assert await asking.client.slices() == api.slices
+    assert [request.query.get("continue") for request in api.requests] == [None, str(PAGE), str(2 * PAGE)]
+    assert await asking.client.slices(["ws-1"]) == api.slices[1::2]
+    assert await asking.client.slices(["ws-1", "none", "ws-0"]) == api.slices
+    assert asking.counted(Operation.LIST) == {"ok": 7}
+
+
+async def test_more_slices_than_anyone_should_read_are_an_error(api: KubeApi) -> None:
+    asking = Asking(api)
+    api.slices = [one()] * (PAGE * MAX_PAGES + 1)
+    error = await failed(asking, Operation.LIST)
+    assert (error.result, error.detail) == (ApiResult.ODD, "more than 500 EndpointSlices")
+    assert len(api.requests) == MAX_PAGES
+    assert len(asking.troubles) == 1
+
+
+async def test_a_deletion_cost_is_the_agents_own_by_its_name_as_a_client(api: KubeApi) -> None:
+    asking = Asking(api)
+    await asking.client.patch(bodies.patch(asking.pod, State(), State(cost="64"), TIME))
+    pod = await asking.client.get()
+    assert (bodies.cost(pod), bodies.is_own_cost(pod)) == ("64", True)
 
 
 async def test_a_watch_tells_each_change_of_the_own_pod(api: KubeApi) -> None:

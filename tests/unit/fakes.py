@@ -10,16 +10,16 @@ from dataclasses import dataclass, field
 
 from drainer.agent import Agent
 from drainer.callers import CallerPolicy, Callers
+from drainer.cap import Limits
 from drainer.counter import Counter, live_count
 from drainer.crew import Closer
-from drainer.deletion import Deletion
 from drainer.held import Answer
 from drainer.lookout import SocketWatch
 from drainer.model import Dump, Identity, TcpState
-from drainer.phases import Announce, Phase
+from drainer.phases import Phase
 from drainer.plan import DrainPlan
 from drainer.policy import Policy
-from drainer.status import Status
+from tests.unit.listeners import BrokenObserver, Listener
 
 PORT = 8080
 NODE, STRANGER = "192.0.2.1", "198.51.100.7"
@@ -179,50 +179,6 @@ def serving_app(connections: int = 0) -> tuple[FakeTable, list[int]]:
     return table, [table.open() for _ in range(connections)]
 
 
-class Listener:
-    """An `agent.Observer` that remembers."""
-
-    def __init__(self) -> None:
-        self.announcements: list[Announce] = []
-        self.statuses: list[Status] = []
-        self.warnings: list[str] = []
-        self.notes: list[str] = []
-        self.sightings: list[tuple[float, Deletion]] = []
-
-    def announced(self, announce: Announce, status: Status) -> None:
-        self.announcements.append(announce)
-        self.statuses.append(status)
-
-    def sighted(self, status: Status) -> None:
-        self.sightings.append((status.at, status.deletion))
-
-    def noted(self, note: str) -> None:
-        self.notes.append(note)
-
-    def warned(self, warning: str) -> None:
-        self.warnings.append(warning)
-
-    @property
-    def phases(self) -> list[tuple[float, Phase]]:
-        return [(announce.at, announce.phase) for announce in self.announcements]
-
-
-class BrokenObserver:
-    """Raises whatever it is told."""
-
-    def announced(self, announce: Announce, status: Status) -> None:
-        raise OSError("no space left on device")
-
-    def sighted(self, status: Status) -> None:
-        raise OSError("no space left on device")
-
-    def noted(self, note: str) -> None:
-        raise OSError("no space left on device")
-
-    def warned(self, warning: str) -> None:
-        raise OSError("no space left on device")
-
-
 @dataclass
 class Stage:
     """An agent that runs on a fake table, and what it does."""
@@ -262,6 +218,7 @@ async def staged(
     callers: CallerPolicy | None = None,
     *,
     closers: Mapping[str, Closer] | None = None,
+    limits: Limits | None = None,
     broken_observer: bool = False,
 ) -> AsyncIterator[Stage]:
     """An agent that runs until the block ends; the node 192.0.2.1 is trusted."""
@@ -275,6 +232,8 @@ async def staged(
         closers=closers,
         observers=[BrokenObserver(), listener] if broken_observer else [listener],
     )
+    if limits is not None:
+        agent.heed(limits)
     running = asyncio.create_task(agent.run())
     try:
         yield Stage(agent, table, listener, running)

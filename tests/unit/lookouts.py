@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import pairwise
@@ -28,13 +29,14 @@ class Heard:
 
 @asynccontextmanager
 async def looking(
-    table: FakeTable, *, interval: float = 1.0, max_remaining: int = 0
+    table: FakeTable, *, interval: float = 1.0, longest: float = math.inf, max_remaining: int = 0
 ) -> AsyncIterator[tuple[Lookout, Heard]]:
     heard = Heard()
     lookout = Lookout(
         table,
         Tracker([PORT]),
         interval=interval,
+        longest=longest,
         max_remaining=max_remaining,
         on_census=heard.counted,
         on_error=heard.errors.append,

@@ -26,6 +26,7 @@ def make_status(**changes: object) -> Status:
         "deletion": Deletion.UNKNOWN,
         "api_requests": None,
         "ready": True,
+        "limit": None,
         "census": make_census(),
         "drain": None,
         "last_outcome": None,

@@ -251,7 +251,9 @@ PLAUSIBLE = st.one_of(
 NAMES = st.sampled_from([setting.name for setting in SETTINGS])
 
 
-OPTIONAL_SETTINGS = {"grace_period", "timeout", "idle_after", "straggler_time", "close_rate", "pod"}
+OPTIONAL_SETTINGS = {"grace_period", "timeout", "idle_after", "straggler_time", "close_rate", "pod"} | {
+    "max_connections", "resume_below", "max_rate"
+}  # fmt: skip
 
 
 def is_usable(chosen: Config) -> bool:

@@ -16,7 +16,8 @@ from drainer.observers import Observers
 from drainer.phases import Close
 from drainer.worker import Worker
 from tests.unit.fake_closers import FakeBlockingCloser, FakeCloser
-from tests.unit.fakes import Listener, now, until
+from tests.unit.fakes import now, until
+from tests.unit.listeners import Listener
 
 SENT = Attempt(Verdict.SENT)
 PATIENCE = 10.0

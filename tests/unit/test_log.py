@@ -10,12 +10,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from drainer.cap import Room
 from drainer.deletion import Deletion
 from drainer.log import MAX_QUEUED, LogObserver, PatientHandler, logger
 from drainer.model import PortCount
 from drainer.phases import Announce, Outcome, Pace, Phase, Result, Tally
 from drainer.status import DrainStatus
 from tests.unit.fakes import PORT
+from tests.unit.limits import limit
 from tests.unit.logs import Pipe, caught_log
 from tests.unit.statuses import make_census, make_status
 
@@ -273,3 +275,19 @@ def test_that_the_api_is_being_asked_is_nothing_to_tell(caplog: pytest.LogCaptur
     caplog.set_level(logging.INFO, "drainer")
     LogObserver().sighted(make_status(deletion=Deletion.ASKED))
     assert caplog.records == []
+
+
+def test_full_and_below_it_again_are_a_line_each(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "drainer")
+    observer = LogObserver()
+    for room in (Room.ASKING, Room.FULL, Room.LAST, Room.FULL, Room.TAKING, Room.ASKING, Room.TAKING):
+        observer.limited(make_status(limit=limit(room), census=make_census({8080: PortCount(12)})))
+    observer.limited(make_status())
+    assert [record.message.partition(":")[0] for record in caplog.records] == [
+        "full", "the limit is reached, but too few other pods are known to take", "full", "below the limit again",
+    ]  # fmt: skip
+    assert facts(caplog.records[0]) == {
+        "max_connections": 10, "connections": 12, "resume_below": 8, "max_rate": None, "utilization": 1.2,
+        "new_per_second": 0.5, "room": "full", "reached": ["connections"], "full": True, "said_by": "label",
+        "others": None,
+    }  # fmt: skip

@@ -10,7 +10,7 @@ import pytest
 from drainer.errors import SocketTableError, WireError
 from drainer.lookout import Pace
 from drainer.model import CensusError, TcpState
-from tests.unit.fakes import FakeTable, after, now, until
+from tests.unit.fakes import FakeTable, after, now, serving_app, until
 from tests.unit.lookouts import evenly, gaps, looking
 
 pytestmark = pytest.mark.looptime
@@ -253,3 +253,14 @@ async def test_a_reader_that_has_given_up_is_no_trouble_for_the_next_census() ->
         assert now() == 35.0
         await until(39)
         assert lookout.census.taken_at == 30.0
+
+
+@pytest.mark.parametrize(("interval", "cost"), [(10.0, 0.0), (1.0, 0.1)])
+async def test_where_storms_are_to_be_seen_censuses_are_two_seconds_apart_at_the_most(
+    interval: float, cost: float
+) -> None:
+    table, _ = serving_app()
+    table.cost = cost
+    async with looking(table, interval=interval, longest=2.0):
+        await until(20)
+    assert gaps(table.asked_at) == [evenly(2.0)] * (len(table.asked_at) - 1)

@@ -13,10 +13,12 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from drainer import __version__, metrics
 from drainer.attempt import Verdict
 from drainer.callers import Trust
+from drainer.cap import Room
 from drainer.deletion import Deletion
 from drainer.model import CensusError, Histogram, PortCount, Reason, Source
 from drainer.phases import Closings, Outcome, Pace, Phase, Result, Tally
 from drainer.status import DrainStatus, Status
+from tests.unit.limits import limit
 from tests.unit.statuses import make_census, make_status
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
@@ -238,3 +240,24 @@ def test_requests_to_the_api_are_counted_where_it_is_used() -> None:
     assert value(found, "drainer_kubernetes_requests_total", operation="get", result="ok") == 2
     assert value(found, "drainer_kubernetes_requests_total", operation="get", result="failed") == 0
     assert value(found, "drainer_kubernetes_requests_total", operation="watch", result="failed") == 3
+
+
+def test_without_a_limit_there_are_no_gauges_of_one() -> None:
+    found = series(make_status())
+    assert [name for name, _ in found if "limit" in name or "full" in name or "utilization" in name] == []
+
+
+@pytest.mark.parametrize(("room", "full"), [(room, float(room is Room.FULL)) for room in Room])
+def test_a_limit_is_a_constant_and_what_is_used_of_it_a_part(room: Room, full: float) -> None:
+    census = make_census({8080: PortCount(4), 9000: PortCount(3)})
+    for phase in (Phase.SERVING, Phase.DRAINING):
+        found = series(make_status(limit=limit(room), census=census, phase=phase))
+        assert value(found, "drainer_connections_limit") == 10
+        assert value(found, "drainer_connections_utilization") == 0.7
+        assert value(found, "drainer_full") == full
+
+
+def test_with_a_rate_alone_there_is_nothing_to_be_a_part_of() -> None:
+    found = series(make_status(limit=limit(most=None)))
+    assert value(found, "drainer_full") == 1
+    assert [name for name, _ in found if "limit" in name or "utilization" in name] == []

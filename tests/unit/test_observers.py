@@ -5,7 +5,7 @@ from __future__ import annotations
 from drainer.deletion import Deletion
 from drainer.observers import TELL_AGAIN_AFTER, Observers
 from drainer.phases import Announce, Phase
-from tests.unit.fakes import BrokenObserver, Listener
+from tests.unit.listeners import BrokenObserver, Listener
 from tests.unit.statuses import make_status
 
 

@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 
 from drainer.kinds import (
     ADDRESSES,
+    AUTO_LIMIT,
     CIDRS,
     COUNT,
     DURATION,
     HOST,
+    LIMIT,
     MAX_NETWORKS,
     MAX_PORTS,
     OPTIONAL,
@@ -36,6 +38,8 @@ REFUSED: list[tuple[Kind, list[str]]] = [
     (ADDRESSES, ["10.0.0.0/8", "example.org", "10.0.0"]),
     (HOST, ["localhost", "10.0.0.0/8", "*"]),
     (COUNT, ["-1", "1000001", "1.0", "many"]),
+    (LIMIT, ["0", "1000001", "auto", "", "-1"]),
+    (AUTO_LIMIT, ["0", "off", ""]),
     (SECRET, [" a", "a ", "a\nb", "ä", "a\0b", "a\x7f"]),
     (BY_NAME["container"].kind, ["Native", "sidecar", ""]),
 ]
@@ -65,6 +69,10 @@ UNDERSTOOD: list[tuple[Kind, str, Any]] = [
     (HOST, "", ""),
     (HOST, "::", "::"),
     (COUNT, "1000000", 1_000_000),
+    (LIMIT, "off", None),
+    (LIMIT, "1000000", 1_000_000),
+    (AUTO_LIMIT, "auto", None),
+    (AUTO_LIMIT, "1", 1),
     (SECRET, "open sesame~", "open sesame~"),
     (SECRET, "", ""),
     (PATH, "/run/secrets/token", "/run/secrets/token"),
@@ -149,6 +157,11 @@ def test_the_defaults_are_those_that_the_documents_promise() -> None:
         "idle_after": None,
         "min_age": 0.0,
         "interval": 1.0,
+        "max_connections": None,
+        "resume_below": None,
+        "max_rate": None,
+        "full": "auto",
+        "never_last": True,
         "callers": "known",
         "kubernetes": "auto",
         "restart_timeout": 30.0,
@@ -156,6 +169,7 @@ def test_the_defaults_are_those_that_the_documents_promise() -> None:
         "readiness_gate": False,
         "condition": True,
         "events": True,
+        "deletion_cost": False,
         "service_account": "/var/run/secrets/kubernetes.io/serviceaccount",
         "log_level": "info",
         "log_format": "json",
@@ -163,7 +177,7 @@ def test_the_defaults_are_those_that_the_documents_promise() -> None:
 
 
 def test_names_are_unique_and_only_the_token_is_a_secret() -> None:
-    assert len(BY_NAME) == len(SETTINGS) == 41
+    assert len(BY_NAME) == len(SETTINGS) == 47
     assert [setting.name for setting in SETTINGS if setting.secret] == ["token"]
 
 

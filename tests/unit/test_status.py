@@ -11,6 +11,7 @@ from drainer.deletion import Deletion
 from drainer.model import Census, CensusError, Histogram, PortCount, Reason, Source, TcpState
 from drainer.phases import Closings, Outcome, Pace, Phase, Result, Tally
 from drainer.status import DrainStatus, Status, outcome_as_json
+from tests.unit.limits import limit
 
 TALLY = Tally(began_at=90.0, at=99.5004, at_start=7, arrived=2, left=4, remaining=5)
 OUTCOME = Outcome(Result.DEADLINE, TALLY)
@@ -21,6 +22,7 @@ SERVING = Status(
     deletion=Deletion.UNKNOWN,
     api_requests=None,
     ready=True,
+    limit=None,
     census=Census(
         taken_at=98.7655,
         confirmed=True,
@@ -74,6 +76,12 @@ def test_in_any_other_phase_they_are_another_pods_and_yet_there(phase: Phase) ->
     assert (connections["total"], connections["serving"]) == (4, 0)
     assert [port["serving"] for port in connections["by_port"].values()] == [0, 0]
     assert [port["total"] for port in connections["by_port"].values()] == [3, 1]
+
+
+def test_a_limit_is_shown_beside_what_is_counted() -> None:
+    assert SERVING.as_json(wall=1e9)["limit"] is None
+    shown = replace(SERVING, limit=limit(most=10)).as_json(wall=1e9)["limit"]
+    assert (shown["connections"], shown["utilization"], shown["full"], shown["said_by"]) == (10, 0.4, True, "label")
 
 
 def test_the_source_says_what_it_is_how_old_and_what_it_cannot_see() -> None:

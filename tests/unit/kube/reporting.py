@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
+from drainer.cap import LimitStatus
 from drainer.deletion import Deletion
 from drainer.keys import SERVING
 from drainer.kube.reporter import Reporter, Wishes
@@ -42,11 +44,13 @@ class Told:
         self.running = running
         self.deletion = Deletion.UNKNOWN
         self.phase = Phase.SERVING
+        self.limit: LimitStatus | None = None
 
     def enters(self, phase: Phase, result: Result | None = None) -> None:
         self.phase = phase
         outcome = Outcome(result, TALLY) if result else None
-        self.reporter.announced(Announce(phase, now(), outcome), status(phase, self.deletion))
+        told = replace(status(phase, self.deletion), limit=self.limit)
+        self.reporter.announced(Announce(phase, now(), outcome), told)
 
     def sees(self, deletion: Deletion) -> None:
         self.deletion = deletion

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -33,12 +34,12 @@ def server() -> Iterator[KubeApi]:
 class Joined:
     """An Api and what it has said."""
 
-    def __init__(self, server: KubeApi, folder: Path) -> None:
+    def __init__(self, server: KubeApi, folder: Path, wishes: Wishes = LABEL) -> None:
         self.troubles: list[str] = []
         self.notes: list[str] = []
         self.graces: list[float] = []
         pod = Pod(NAME, NAMESPACE, UID, ("127.0.0.1", server.port))
-        self.api = Api(pod, folder, LABEL, Readiness.AUTO, self.notes.append, self.troubles.append, lambda: 0.0)
+        self.api = Api(pod, folder, wishes, Readiness.AUTO, self.notes.append, self.troubles.append, lambda: 0.0)
 
     def start(self) -> None:
         self.api.start(lambda: make_status(phase=Phase.SERVING), self.graces.append)
@@ -94,3 +95,21 @@ async def test_an_api_that_was_never_started_is_left_at_once(server: KubeApi) ->
     async with asyncio.timeout(1), joined(server, lambda parts: None):
         assert server.requests == []
     assert now() - began < 0.2
+
+
+async def test_a_deletion_cost_is_kept_only_where_it_is_wished_for_and_ends_with_the_agent(server: KubeApi) -> None:
+    server.change(ownerReferences=[{"kind": "StatefulSet", "controller": True}])
+    async with joined(server) as parts:
+        await becomes(lambda: len(server.requests) == 2)
+        assert not [note for note in parts.notes if "deletion_cost" in note]
+    wishing = Joined(server, server.folder, replace(LABEL, cost=True))
+    wishing.start()
+    await becomes(lambda: any("deletion_cost has no effect" in note for note in wishing.notes))
+    await wishing.api.leave()
+    server.change(ownerReferences=[{"kind": "ReplicaSet", "controller": True}])
+    keeping = Joined(server, server.folder, replace(LABEL, cost=True))
+    keeping.start()
+    await becomes(lambda: bool(keeping.graces))
+    began = now()
+    await keeping.api.leave()
+    assert now() - began < LAST_WORDS
