@@ -124,6 +124,13 @@ and `annotations`. `problems` are sentences; with one of them nothing is put in.
     + (variables.ownGrace == 0 && {{ include "drainer.cel.given" "'grace-period'" }} == ''
       ? ['its grace period is 0: give {{ $prefix }}/grace-period'] : [])
     + variables.vain.map(f, '{{ $prefix }}/' + f + ' needs the API: give {{ $prefix }}/kubernetes, on or auto')
+    + [[{{ include "drainer.cel.given" "'max-connections'" }}, {{ include "drainer.cel.given" "'resume-below'" }}]]
+      .filter(b, b.all(v, v.matches('^[0-9]+$')) && int(b[1]) >= int(b[0]))
+      .map(b, '{{ $prefix }}/resume-below is ' + b[1] + ': give less than {{ $prefix }}/max-connections, ' + b[0])
+    + ({{ include "drainer.cel.given" "'full'" }} == 'label' && {{ include "drainer.cel.given" "'serving-label'" }} != 'true'
+      ? ['{{ $prefix }}/full is label: give {{ $prefix }}/serving-label, true'] : [])
+    + ({{ include "drainer.cel.given" "'full'" }} == 'readiness' && {{ include "drainer.cel.given" "'readiness'" }} == 'never'
+      ? ['{{ $prefix }}/full is readiness, and {{ $prefix }}/readiness is never: give another for one of them'] : [])
     + ('notify' in {{ include "drainer.cel.given" "'close'" }}.findAll('[a-z]+') && variables.notifyUrl == ''
       ? ['{{ $prefix }}/close names notify: give {{ $prefix }}/notify-url, like http://127.0.0.1:9809/drain'] : [])
     + (variables.notifyUrl != '' && {{ include "drainer.cel.given" "'notify-remote'" }} != 'true'

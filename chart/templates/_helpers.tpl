@@ -67,14 +67,16 @@ matchExpressions:
 {{- end -}}
 {{- end }}
 
-{{/* What the Role allows beyond looking: writing the status (`label`, `condition`), making Events. */}}
+{{/* What the Role allows beyond looking: writing the status (`label`, `condition`, `cost`), making Events, the `others`. */}}
 {{- define "drainer.rights" -}}
 {{- $condition := or .Values.rbac.condition .Values.rbac.readinessGate -}}
 {{- dict
     "label" .Values.rbac.servingLabel
     "condition" $condition
-    "status" (or .Values.rbac.servingLabel $condition)
+    "cost" .Values.rbac.deletionCost
+    "status" (or .Values.rbac.servingLabel $condition .Values.rbac.deletionCost)
     "events" .Values.rbac.events
+    "others" .Values.rbac.neverLast
     | toYaml -}}
 {{- end }}
 

@@ -26,6 +26,11 @@ A test holds them to drainer/settings.py.
 - {flag: idle-after, kind: optional}
 - {flag: min-age, kind: duration}
 - {flag: interval, kind: positive}
+- {flag: max-connections, kind: limit}
+- {flag: resume-below, kind: auto-limit}
+- {flag: max-rate, kind: rate}
+- {flag: full, kind: words, words: [auto, label, readiness, metric]}
+- {flag: never-last, kind: words, words: ["true", "false"]}
 - {flag: callers, kind: words, words: [known, all]}
 - {flag: trusted-sources, kind: networks}
 - {flag: token, kind: secret}
@@ -35,6 +40,7 @@ A test holds them to drainer/settings.py.
 - {flag: readiness-gate, kind: words, words: ["true", "false"]}
 - {flag: condition, kind: words, words: ["true", "false"]}
 - {flag: events, kind: words, words: ["true", "false"]}
+- {flag: deletion-cost, kind: words, words: ["true", "false"]}
 - {flag: log-level, kind: words, words: [debug, info, warning, error]}
 - {flag: log-format, kind: words, words: [json, text]}
 {{- end }}
@@ -84,6 +90,14 @@ count:
   allowed: a whole number from 0 to 1000000
   holds: >-
     v.matches('^[0-9]{1,7}$') && int(v) <= 1000000
+limit:
+  allowed: off, or a whole number from 1 to 1000000
+  holds: >-
+    v == 'off' || (v.matches('^[0-9]{1,7}$') && int(v) >= 1 && int(v) <= 1000000)
+auto-limit:
+  allowed: auto, or a whole number from 1 to 1000000
+  holds: >-
+    v == 'auto' || (v.matches('^[0-9]{1,7}$') && int(v) >= 1 && int(v) <= 1000000)
 close:
   allowed: some of notify, websocket, shutdown, reset in the order wished, each once, reset last; or nothing
   holds: >-

@@ -15,7 +15,7 @@ from drainer.commands.rbac import rights_of
 from drainer.commands.removal import GRACE_FIELD, filled, is_agent, is_drain_hook
 from drainer.commands.reports import Hint, Remark, Skip
 from drainer.config import DEFAULT_GRACE
-from drainer.keys import INJECT, SERVING, annotation
+from drainer.keys import DELETION_COST, INJECT, SERVING, annotation
 from drainer.kinds import CLOSERS
 from drainer.sidecar import NAME, Sidecar, container, pre_stop
 
@@ -176,6 +176,8 @@ def add_api(workload: Workload, sidecar: Sidecar, former: dict[str, Any], *, ren
         yield Remark(
             Hint.ROLE, f"service account {account} needs: {rights_of(sidecar.settings)}; --rbac writes the Role"
         )
+    if sidecar.settings.get("deletion_cost") == "true" and DELETION_COST in workload.annotations:
+        yield Remark(Hint.OWN_COST, f"{DELETION_COST} is set by hand: it stays, and the agent does not keep it")
     if workload.spec.get("automountServiceAccountToken") is False:
         yield Remark(Hint.NO_API_TOKEN, "automountServiceAccountToken is false: mount a token, or the API is not used")
 

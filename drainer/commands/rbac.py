@@ -7,12 +7,13 @@ holds each token to its own pod and to what the agent writes there. The chart re
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
+from drainer.cap import Signal, signal_of
 from drainer.commands.pods import NoPod, find, objects
 from drainer.commands.removal import is_agent, variables_of
-from drainer.keys import SERVING
+from drainer.keys import DELETION_COST, SERVING
 from drainer.settings import BY_NAME
 from drainer.sidecar import NAME
 
@@ -30,34 +31,42 @@ class Rights:
     condition: bool = False
     """The readiness gate's too: they are one."""
     events: bool = False
+    cost: bool = False
+    """The pod's deletion cost."""
+    others: bool = False
+    """It reads too who else is in its Services, when it is full."""
 
     @property
     def status(self) -> bool:
         """Whether it writes to the pod's status."""
-        return self.label or self.condition
+        return self.label or self.condition or self.cost
 
     def __or__(self, other: Rights) -> Rights:
-        return Rights(self.label or other.label, self.condition or other.condition, self.events or other.events)
+        return Rights(*(getattr(self, row.name) or getattr(other, row.name) for row in fields(self)))
 
     def __str__(self) -> str:
-        return "; ".join(f"{', '.join(verbs)} {resource}" for resource, verbs in self.verbs().items())
+        return "; ".join(f"{', '.join(verbs)} {resource}" for _, resource, verbs in self.rules())
 
-    def verbs(self) -> dict[str, list[str]]:
-        """Resource of the core group -> verbs."""
-        return {
-            "pods": ["get", "watch"],
-            **({"pods/status": ["patch"]} if self.status else {}),
-            **({"events": ["create"]} if self.events else {}),
-        }
+    def rules(self) -> list[tuple[str, str, list[str]]]:
+        """(API group, resource, verbs)."""
+        return [
+            ("", "pods", ["get", "watch"]),
+            *([("", "pods/status", ["patch"])] if self.status else []),
+            *([("", "events", ["create"])] if self.events else []),
+            *([("discovery.k8s.io", "endpointslices", ["list"])] if self.others else []),
+        ]
 
 
 def rights_of(settings: Mapping[str, str]) -> Rights:
     """What an agent with these settings, as they are written, needs."""
-    label, gate, condition, events = (
-        (settings.get(name) or BY_NAME[name].default) == "true"
-        for name in ("serving_label", "readiness_gate", "condition", "events")
+    values = {name: settings.get(name) or setting.default for name, setting in BY_NAME.items()}
+    label, gate, condition, events, cost, never_last = (
+        values[name] == "true"
+        for name in ("serving_label", "readiness_gate", "condition", "events", "deletion_cost", "never_last")
     )
-    return Rights(label, gate or condition, events)
+    is_limited = values["max_connections"] != "off" or values["max_rate"] != "off"
+    is_said = signal_of(values["full"] or "", has_label=label) is not Signal.METRIC
+    return Rights(label, gate or condition, events, cost, never_last and is_limited and is_said)
 
 
 def needs(manifest: Mapping[str, Any], namespace: str = "") -> dict[tuple[str, str], Rights]:
@@ -91,7 +100,7 @@ def rendered(namespace: str, account: str, rights: Rights) -> list[dict[str, Any
         "kind": "Role",
         "metadata": metadata,
         "rules": [
-            {"apiGroups": [""], "resources": [resource], "verbs": verbs} for resource, verbs in rights.verbs().items()
+            {"apiGroups": [group], "resources": [resource], "verbs": verbs} for group, resource, verbs in rights.rules()
         ],
     }
     binding = {
@@ -153,6 +162,8 @@ _VARIABLES = {
     "before": "dyn(oldObject)",
     "labels": "variables.isEvent ? {} : variables.now.metadata.?labels.orValue({})",
     "oldLabels": "variables.isEvent ? {} : variables.before.metadata.?labels.orValue({})",
+    "annotations": "variables.isEvent ? {} : variables.now.metadata.?annotations.orValue({})",
+    "oldAnnotations": "variables.isEvent ? {} : variables.before.metadata.?annotations.orValue({})",
     "conditions": "variables.isEvent ? [] : variables.now.?status.?conditions.orValue([])",
     "oldConditions": "variables.isEvent ? [] : variables.before.?status.?conditions.orValue([])",
 }
@@ -176,14 +187,25 @@ def _of_status(rights: Rights) -> Iterator[tuple[str, str]]:
         "variables.now.metadata.name == variables.podName && variables.now.metadata.uid == variables.podUid",
         "a pod may change the status of itself alone",
     )
+    also, named = (", 'annotations'", f" and the annotation {DELETION_COST}") if rights.cost else ("", "")
     yield (
         (
-            "variables.now.metadata.all(key, key in ['labels', 'managedFields', 'resourceVersion'] || "
+            f"variables.now.metadata.all(key, key in ['labels'{also}, 'managedFields', 'resourceVersion'] || "
             "variables.before.metadata[?key] == variables.now.metadata[?key]) && "
-            "variables.before.metadata.all(key, key in ['labels', 'managedFields'] || key in variables.now.metadata)"
+            f"variables.before.metadata.all(key, key in ['labels'{also}, 'managedFields'] || "
+            "key in variables.now.metadata)"
         ),
-        f"of the metadata only the label {SERVING} may be changed",
+        f"of the metadata only the label {SERVING}{named} may be changed",
     )
+    if rights.cost:
+        yield (
+            (
+                f"variables.annotations.all(key, key == '{DELETION_COST}' || "
+                "variables.oldAnnotations[?key] == variables.annotations[?key]) && "
+                "variables.oldAnnotations.all(key, key in variables.annotations)"
+            ),
+            f"of the annotations only {DELETION_COST} may be changed",
+        )
     own = f"key == '{SERVING}' || " if rights.label else ""
     yield (
         (

@@ -76,6 +76,8 @@ class Hint(StrEnum):
     """The pod has the label that follows the drain; the Service has to select on it."""
     READINESS_GATE = "readiness-gate"
     """The pod is not ready until the agent has reached the API once."""
+    OWN_COST = "own-deletion-cost"
+    """The pod's deletion cost is set by hand, and so the agent leaves it."""
     ROLE = "role"
     """The agent uses the API: the pod's service account needs rights."""
     NO_API_TOKEN = "no-api-token"  # noqa: S105 - as above

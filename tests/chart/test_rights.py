@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from drainer.keys import SERVING
+from drainer.keys import DELETION_COST, SERVING
 from tests.chart import helm
 from tests.chart.admission import Policy
 
@@ -189,6 +189,28 @@ def test_what_is_switched_off_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
+    ("annotations", "sentences"),
+    [
+        ({"a": "b", DELETION_COST: "64"}, []),
+        ({"a": "b"}, []),
+        ({"a": "c", DELETION_COST: "64"}, ["drainer: of the annotations only " + DELETION_COST + " may be changed"]),
+        ({DELETION_COST: "64"}, ["drainer: of the annotations only " + DELETION_COST + " may be changed"]),
+        ({"a": "b", "new": "x"}, ["drainer: of the annotations only " + DELETION_COST + " may be changed"]),
+    ],
+)
+def test_with_the_deletion_cost_that_one_annotation_may_be_set(
+    annotations: dict[str, str], sentences: list[str]
+) -> None:
+    assert refusals(changed(metadata={"annotations": annotations}), deletionCost=True) == sentences
+
+
+def test_without_it_no_annotation_may_be_set() -> None:
+    (said,) = refusals(changed(metadata={"annotations": {"a": "b", DELETION_COST: "64"}}))
+
+    assert said == f"drainer: of the metadata only the label {SERVING} may be changed"
+
+
+@pytest.mark.parametrize(
     ("switches", "rules"),
     [
         ({"servingLabel": False, "condition": False, "events": False}, [["pods"]]),
@@ -197,6 +219,14 @@ def test_what_is_switched_off_is_refused() -> None:
         (
             {"servingLabel": False, "condition": False, "readinessGate": True, "events": False},
             [["pods"], ["pods/status"]],
+        ),
+        (
+            {"servingLabel": False, "condition": False, "deletionCost": True, "events": False},
+            [["pods"], ["pods/status"]],
+        ),
+        (
+            {"servingLabel": False, "condition": False, "events": False, "neverLast": True},
+            [["pods"], ["endpointslices"]],
         ),
     ],
 )
@@ -207,10 +237,17 @@ def test_the_role_is_exactly_what_is_switched_on(switches: dict[str, bool], rule
 
     assert [rule["resources"] for rule in role["rules"]] == rules
     assert [rule["verbs"] for rule in role["rules"]] == [
-        {"pods": ["get", "watch"], "pods/status": ["patch"], "events": ["create"]}[name] for (name,) in rules
+        {
+            "pods": ["get", "watch"],
+            "pods/status": ["patch"],
+            "events": ["create"],
+            "endpointslices": ["list"],
+        }[name]
+        for (name,) in rules
     ]
     held = [rule["resources"] for policy in policies for rule in policy["spec"]["matchConstraints"]["resourceRules"]]
-    assert held == rules[1:]
+    # Reading is held by no policy.
+    assert held == [rule for rule in rules[1:] if rule != ["endpointslices"]]
 
 
 def test_the_policy_is_enforced() -> None:

@@ -52,7 +52,14 @@ MISTAKES = {
     "serving_label": "true",
     "notify_url": "http://notifier.example/drain",
     "websocket_ports": "9000",
+    "full": "label",
 }
+CONTRADICTIONS = [
+    {"max_connections": "10", "resume_below": "10"},
+    {"max_connections": "10", "resume_below": "11"},
+    {"full": "label", "kubernetes": "on"},
+    {"full": "readiness", "readiness": "never"},
+]
 
 
 def pod(spec: dict[str, Any], annotations: dict[str, str]) -> dict[str, Any]:
@@ -93,24 +100,34 @@ def test_what_inject_refuses_the_policy_leaves_alone(name: str) -> None:
         by_inject(given)
 
 
-@pytest.mark.parametrize(
-    "rights",
-    [(False, False, False), (True, False, False), (False, True, True), (False, False, True), (True, True, True)],
-)
-def test_the_rights_are_held_by_the_same_policy(rights: tuple[bool, bool, bool]) -> None:
-    label, condition, events = rights
+@pytest.mark.parametrize("settings", CONTRADICTIONS, ids=str)
+def test_what_cannot_both_be_meant_neither_of_them_puts_in(settings: dict[str, str]) -> None:
+    given = pod(SPECS["plain"], {annotation(name): value for name, value in settings.items()})
+
+    assert by_policy(given) == given
+    with pytest.raises(ConfigError):
+        by_inject(given)
+
+
+SWITCHES = ("label", "condition", "events", "cost", "others")
+
+
+@pytest.mark.parametrize("on", [(), ("label",), ("condition", "events"), ("events",), ("cost",), ("others",), SWITCHES])
+def test_the_rights_are_held_by_the_same_policy(on: tuple[str, ...]) -> None:
     values = {
         "create": True,
         "serviceAccounts": ["chat"],
-        "servingLabel": label,
-        "condition": condition,
-        "events": events,
+        "servingLabel": "label" in on,
+        "condition": "condition" in on,
+        "events": "events" in on,
+        "deletionCost": "cost" in on,
+        "neverLast": "others" in on,
     }
 
     ours = [item for item in helm.objects({"rbac": values}) if item["kind"] in ("Role", "ValidatingAdmissionPolicy")]
     theirs = [
         item
-        for item in rbac.rendered(helm.NAMESPACE, "chat", rbac.Rights(label, condition, events))
+        for item in rbac.rendered(helm.NAMESPACE, "chat", rbac.Rights(**dict.fromkeys(on, True)))
         if item["kind"] in ("Role", "ValidatingAdmissionPolicy")
     ]
 

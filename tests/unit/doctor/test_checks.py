@@ -12,6 +12,7 @@ from tests.unit.doctor.cases import (
     closers,
     container,
     hooks,
+    limits,
     network,
     presence,
     probes,
@@ -35,7 +36,21 @@ from tests.unit.doctor.pods import (
     with_label,
 )
 
-THEMES = (times, hooks, callers, container, settings, probes, network, api, closers, workload, presence, running)
+THEMES = (
+    times,
+    hooks,
+    callers,
+    container,
+    settings,
+    probes,
+    network,
+    api,
+    closers,
+    limits,
+    workload,
+    presence,
+    running,
+)
 BAD = {key: cases for theme in THEMES for key, cases in theme.BAD.items()}
 WELL = {key: cases for theme in THEMES for key, cases in theme.WELL.items()}
 BY_KEY = {check.key: check for check in ALL}

@@ -7,7 +7,7 @@ import json
 from drainer.commands.asked import Options
 from drainer.commands.patch import inject, uninject
 from drainer.commands.reports import Hint
-from drainer.keys import FORMER, SERVING
+from drainer.keys import DELETION_COST, FORMER, SERVING
 from tests.unit.inject.manifests import (
     IMAGE,
     deployment,
@@ -82,3 +82,13 @@ def test_closers_that_need_rights_and_a_token_that_can_be_read_are_said() -> Non
     assert "open sesame" not in entry.remarks[1].text
     hook = spec_of(injection)["containers"][0]["lifecycle"]["preStop"]["httpGet"]
     assert hook["httpHeaders"] == [{"name": "X-Drainer-Token", "value": "open sesame"}]
+
+
+def test_a_deletion_cost_that_is_set_by_hand_stays_and_that_is_said() -> None:
+    settings = {"kubernetes": "on", "condition": "false", "events": "false", "deletion_cost": "true"}
+    given = deployment(annotations={DELETION_COST: "-5"})
+    entry = entry_of(given, settings=settings, renders_role=True)
+    assert hints(entry) == [Hint.OWN_COST]
+    assert metadata_of(inject(given, Options(image=IMAGE, settings=settings)))["annotations"][DELETION_COST] == "-5"
+    assert hints(entry_of(deployment(), settings=settings, renders_role=True)) == []
+    assert hints(entry_of(given, settings=settings | {"deletion_cost": "false"}, renders_role=True)) == []

@@ -15,7 +15,8 @@ from drainer.commands.rbac import Rights, needs, rendered, rights_of
 from tests.unit.inject.manifests import IMAGE, deployment
 from tests.unit.inject.test_golden import NEEDED, VERSIONS
 
-ALL = Rights(label=True, condition=True, events=True)
+ALL = Rights(label=True, condition=True, events=True, cost=True, others=True)
+QUIET = {"events": "false", "condition": "false"}
 
 
 @pytest.mark.parametrize(
@@ -26,7 +27,15 @@ ALL = Rights(label=True, condition=True, events=True)
         ({"events": "false", "condition": "false"}, Rights()),
         ({"events": "false", "condition": "false", "readiness_gate": "true"}, Rights(condition=True)),
         ({"events": "false", "condition": "false", "serving_label": "true"}, Rights(label=True)),
-        ({"events": "", "condition": "true", "serving_label": "true"}, ALL),
+        ({"events": "", "condition": "true", "serving_label": "true"}, Rights(label=True, condition=True, events=True)),
+        ({**QUIET, "deletion_cost": "true"}, Rights(cost=True)),
+        ({**QUIET, "max_connections": "10"}, Rights()),
+        ({**QUIET, "max_connections": "10", "full": "readiness"}, Rights(others=True)),
+        ({**QUIET, "max_rate": "10", "full": "label", "serving_label": "true"}, Rights(label=True, others=True)),
+        ({**QUIET, "max_rate": "10", "serving_label": "true"}, Rights(label=True, others=True)),
+        ({**QUIET, "max_rate": "10", "serving_label": "true", "full": "metric"}, Rights(label=True)),
+        ({**QUIET, "max_rate": "10", "serving_label": "true", "never_last": "false"}, Rights(label=True)),
+        ({**QUIET, "max_rate": "off", "serving_label": "true"}, Rights(label=True)),
     ],
 )
 def test_the_settings_say_what_is_written(settings: dict[str, str], rights: Rights) -> None:
@@ -67,7 +76,9 @@ def test_a_role_allows_just_that() -> None:
         "pods": ["get", "watch"],
         "pods/status": ["patch"],
         "events": ["create"],
+        "endpointslices": ["list"],
     }
+    assert {rule["resources"][0] for rule in role["rules"] if rule["apiGroups"] != [""]} == {"endpointslices"}
     assert binding["roleRef"]["name"] == role["metadata"]["name"] == "drainer-chat.bot"
     assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "chat.bot", "namespace": "shop"}]
     assert policy_binding["spec"] == {"policyName": policy["metadata"]["name"], "validationActions": ["Deny"]}
@@ -95,6 +106,10 @@ def test_the_policy_looks_only_at_what_the_role_allows() -> None:
     assert "Event" not in messages
     assert "conditions may not be changed" in messages
     assert "labels may not be changed" in of(Rights(condition=True))[1]
+    assert "annotation" not in of(Rights(label=True, condition=True, others=True))[1]
+    resources, messages = of(Rights(cost=True))
+    assert resources == [["pods/status"]]
+    assert "of the annotations only controller.kubernetes.io/pod-deletion-cost may be changed" in messages
 
 
 @pytest.mark.parametrize("version", VERSIONS[1:])

@@ -46,5 +46,5 @@ def test_the_words_stay() -> None:
         *("opted-out", "windows", "name-taken", "has-sidecar", "no-app-port", "port-taken", "no-grace"),
         *("own-prestop", "unknown-container", "no-hook", "grace-raised", "grace-kept", "bent", "unknown-annotation"),
         *("host-network", "plain", "closer-rights", "token-shown", "mesh-port", "mesh-proxy", "serving-label"),
-        *("readiness-gate", "role", "no-api-token"),
+        *("readiness-gate", "own-deletion-cost", "role", "no-api-token"),
     ]

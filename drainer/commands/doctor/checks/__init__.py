@@ -9,6 +9,7 @@ from drainer.commands.doctor.checks import (
     closers,
     container,
     hooks,
+    limits,
     network,
     presence,
     probes,
@@ -31,6 +32,7 @@ OF_CASES: tuple[Check[Case], ...] = (
     *network.CHECKS,
     *api.CHECKS,
     *closers.CHECKS,
+    *limits.CHECKS,
     *workload.CHECKS,
 )
 """For pods that have the agent."""

@@ -58,7 +58,7 @@ def api_no_token(case: Case) -> Iterator[Found]:
 
 def api_off(case: Case) -> Iterator[Found]:
     """What works through the API only."""
-    for name in ("serving_label", "readiness_gate"):
+    for name in ("serving_label", "readiness_gate", "deletion_cost"):
         if case.given.values[name] and not case.uses_api and case.given.sees("kubernetes"):
             yield Found(
                 case.given.where(name),
@@ -177,8 +177,8 @@ CHECKS = (
     Check(
         "api-off",
         Severity.ERROR,
-        "serving_label or readiness_gate without the API.",
-        "Both are written by the agent to pods/status.",
+        "serving_label, readiness_gate or deletion_cost without the API.",
+        "All three are written by the agent to pods/status.",
         "DRAINER_KUBERNETES, the three variables, and the Role",
         api_off,
     ),
