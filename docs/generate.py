@@ -17,6 +17,7 @@ from chart_values import table
 
 from drainer.attempt import Verdict
 from drainer.callers import Trust
+from drainer.cap import Bound, Cap, CapPlan, Others, Room, Signal
 from drainer.cli import Exit
 from drainer.commands.doctor.checks import ALL as CHECKS
 from drainer.commands.doctor.report import as_text
@@ -82,6 +83,10 @@ def words() -> str:
         ("What came of a try to end a connection", Verdict),
         ("Trust of a caller", Trust),
         ("Census errors", CensusError),
+        ("Whether there is room for more", Room),
+        ("Which bound of a limit is reached", Bound),
+        ("How full is said", Signal),
+        ("Whether other pods take", Others),
         ("What the API says of the pod", Deletion),
         ("What is asked of the API", Operation),
         ("What came of it", ApiResult),
@@ -138,6 +143,8 @@ def _empty_status() -> Status:
         deletion=Deletion.UNKNOWN,
         api_requests={"": {"": 0}},
         ready=True,
+        # So that the gauges of what may be off are there too.
+        limit=Cap(CapPlan(1, 1, 1.0, Signal.METRIC, never_last=False)).status,
         census=Tracker([8080]).census(0.0),
         drain=None,
         last_outcome=None,
