@@ -17,7 +17,9 @@ from tests.process.harness import Agent, Child, Reserved
 class Pod:
     """Starts apps, clients and agents, and ends them."""
 
-    def __init__(self) -> None:
+    def __init__(self, **usual: str) -> None:
+        """`usual`: settings of its agents that a test says nothing of."""
+        self._usual = usual
         self._agents: list[Agent] = []
         self._web_apps: list[WebApp] = []
         self._bare_apps: list[BareApp] = []
@@ -30,7 +32,7 @@ class Pod:
 
     def starting_agent(self, *app_ports: int, **options: Any) -> Agent:
         """An agent whose process has just been made."""
-        agent = Agent(*app_ports, **options)
+        agent = Agent(*app_ports, **self._usual | options)
         self._agents.append(agent)
         return agent
 
@@ -87,9 +89,19 @@ def api() -> Iterator[KubeApi]:
         yield api
 
 
+LIMITED = {"max_connections": "1", "max_rate": "0.001", "full": "metric"}
+"""A limit that the first client reaches."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What ends a drain, without a limit and with one."""
+    if metafunc.module.__name__.endswith(".test_plan"):
+        metafunc.parametrize("pod", [{}, LIMITED], ids=["", "limited"], indirect=True)
+
+
 @pytest.fixture
-def pod() -> Iterator[Pod]:
-    pod = Pod()
+def pod(request: pytest.FixtureRequest) -> Iterator[Pod]:
+    pod = Pod(**getattr(request, "param", {}))
     try:
         yield pod
         pod.end()

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from drainer.agent import Agent
 from drainer.callers import CallerPolicy, Callers
-from drainer.cap import Limits
+from drainer.cap import Limits, NoLimits
 from drainer.counter import Counter, live_count
 from drainer.crew import Closer
 from drainer.held import Answer
@@ -210,6 +210,16 @@ class Stage:
         return asyncio.create_task(gone())
 
 
+def no_limits() -> Limits:
+    return NoLimits()
+
+
+class Usual:
+    """What agents have that a test says nothing of."""
+
+    limits: Callable[[], Limits] = staticmethod(no_limits)
+
+
 @asynccontextmanager
 async def staged(
     table: FakeTable,
@@ -232,8 +242,7 @@ async def staged(
         closers=closers,
         observers=[BrokenObserver(), listener] if broken_observer else [listener],
     )
-    if limits is not None:
-        agent.heed(limits)
+    agent.heed(limits or Usual.limits())
     running = asyncio.create_task(agent.run())
     try:
         yield Stage(agent, table, listener, running)
