@@ -9,7 +9,7 @@ from typing import Protocol
 from drainer.cap import Cap, CapPlan, LimitStatus, Others, Room, View
 from drainer.model import Census
 
-TURNS_TAKE = 10.0
+TURNS_TAKE = 6.0
 """Seconds over which pods that reach their limits together leave, one after the other: an EndpointSlice shows who has
 left within a second or two, and those whose turn is later see it."""
 AT_FIRST_WITHIN = 1.0

@@ -176,7 +176,8 @@ class Lookout:
     def _gap(self) -> float:
         """Seconds from the end of one census to the beginning of the next."""
         if self._pace not in _DRAINING:
-            return min(max(self._interval, self._cost / _REST_SHARE), self._longest)
+            gap = min(max(self._interval, self._cost / _REST_SHARE), self._longest)
+            return max(gap, self._cost / _DRAIN_SHARE)
         gap = min(self._interval, _NOTIFIED_GAP) if self._watch else _UNNOTIFIED_GAP
         if self.census.flushing and self.census.live <= self._max_remaining:
             gap = _FLUSH_GAP

@@ -50,7 +50,7 @@ class Policy:
     interval: float = 1.0
     """Seconds between two censuses at rest."""
     longest_gap: float = math.inf
-    """Seconds that they are apart at the most, whatever they cost."""
+    """Seconds that they are apart at the most, as long as they cost no more than in a drain."""
     min_age: float = 0.0
     """Seconds below which a connection is not in the gauges."""
 

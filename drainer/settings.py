@@ -136,7 +136,7 @@ SETTINGS: tuple[Setting, ...] = (
             "max_connections.",
             "A tenth of room: with less, the first client that leaves would bring the pod back for one more."),
     Setting("max_rate", RATE, "off", "With more new connections per second, on average over 5 s, the pod is full until "
-            "it is half of that; the census then runs every 2 s at the least.",
+            "it is half of that. The census then runs every 2 s at the least, for up to a tenth of a core.",
             "How fast a pod can take clients only its owner knows."),
     Setting("full", choice("auto", "label", "readiness", "metric"), "auto", "How the pod says that it is full: label "
             f"({SERVING} is false), readiness (/readyz), or only in the metrics. auto: label where serving_label is on "

@@ -221,5 +221,5 @@ def programs() -> Manifest:
 def rights(namespace: str, account: str) -> list[Manifest]:
     """A service account with what an agent with every feature of the API needs: what `drainer inject --rbac` writes."""
     name = {"name": account, "namespace": namespace}
-    every = Rights(label=True, condition=True, events=True)
+    every = Rights(label=True, condition=True, events=True, cost=True, others=True)
     return [{"apiVersion": "v1", "kind": "ServiceAccount", "metadata": name}, *rendered(namespace, account, every)]

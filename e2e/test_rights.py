@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from kubernetes.client.exceptions import ApiException
 
-from drainer.keys import SERVING
+from drainer.keys import DELETION_COST, SERVING
 from drainer.sidecar import NAME
 from e2e.cluster import STRATEGIC, Cluster
 from e2e.manifests import Template, rights
@@ -64,7 +64,8 @@ def account_of(scene: Scene, source: str) -> str:
             scene.create(manifest)
     else:
         scene.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": account}})
-        scene.release({"rbac": {"create": True, "serviceAccounts": [account], "servingLabel": True}})
+        switches = {"servingLabel": True, "deletionCost": True, "neverLast": True}
+        scene.release({"rbac": {"create": True, "serviceAccounts": [account], **switches}})
     return account
 
 
@@ -85,13 +86,16 @@ def test_the_token_may_patch_the_keys_of_its_own_pod_and_nothing_else(scene: Sce
     allowed: dict[str, Attempt] = {
         "its label": status(own, metadata={"labels": {SERVING: "false"}}),
         "its condition": status(own, status=condition(SERVING)),
+        "its deletion cost": status(own, metadata={"annotations": {DELETION_COST: "64"}}),
         "an Event about itself": ("POST", events, event(pod, namespace)),
         "looking at itself": ("GET", own, None),
+        "the EndpointSlices": ("GET", f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices", None),
     }
     forbidden: dict[str, Attempt] = {
         "its label with another value": status(own, metadata={"labels": {SERVING: "maybe"}}),
         "another label": status(own, metadata={"labels": {"app": "other"}}),
         "an annotation": status(own, metadata={"annotations": {"example.com/attempt": "true"}}),
+        "another pod's deletion cost": status(other, metadata={"annotations": {DELETION_COST: "64"}}),
         "another condition": status(own, status=condition("Ready")),
         "the phase": status(own, status={"phase": "Failed"}),
         "its image": ("PATCH", own, {"spec": {"containers": [{"name": "app", "image": "other"}]}}),

@@ -14,10 +14,11 @@ SOURCES = [
     for folder in ("drainer", "tests", "bench", "demo", "docs", "image", "rollout")
     for path in (ROOT / folder).rglob("*.py")
 ]
+OTHERS = ("psutil", "kubernetes", "rich", "ruamel", "websockets", "hypothesis")
 PURE = ("errors", "model", "counter", "tracker", "callers", "drain", "status")
 
 
-@pytest.mark.parametrize("module", ["psutil", "kubernetes", "rich", "ruamel", "websockets", "hypothesis"])
+@pytest.mark.parametrize("module", [*OTHERS, "drainer.kube", "drainer.limiter"])
 def test_the_agent_starts_without(module: str) -> None:
     loaded = subprocess.run(
         [sys.executable, "-c", f"import sys, drainer.run; print({module!r} in sys.modules)"],

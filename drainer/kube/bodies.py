@@ -81,7 +81,7 @@ def is_own_cost(pod: Mapping[str, Any]) -> bool:
     A manager's name is the User-Agent's up to the slash (apiserver/pkg/endpoints/handlers, managerOrUserAgent).
     """
     managed = _mapping(pod.get("metadata")).get("managedFields")
-    return (cost(pod) or "").isdigit() and any(
+    return (cost(pod) or "").isdecimal() and any(
         one.get("manager") == REPORTER and f"f:{DELETION_COST}" in _mapping(annotations)
         for one in (managed if isinstance(managed, list) else [])
         if isinstance(one, Mapping)

@@ -50,7 +50,7 @@ def view(slices: Iterable[Mapping[str, Any]], uid: str, services: Iterable[str])
 def _turn(pods: list[str], uid: str) -> float:
     """All pods agree on it: by their uids, and the last one clearly after the others."""
     rank, last = pods.index(uid), len(pods) - 1
-    return 1.0 if rank == last else 0.75 * rank / last
+    return 1.0 if rank == last else 0.5 * rank / last
 
 
 def _service(one: Mapping[str, Any]) -> str:

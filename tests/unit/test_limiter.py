@@ -67,9 +67,9 @@ async def test_full_is_said_when_it_is_the_pods_turn_and_looked_at_again_less_an
     pod = Pod(neighbours)
     pod.counts(10)
     await until(400)
-    assert pod.told == [(0.0, Room.ASKING), (5.5, Room.FULL)]
+    assert pod.told == [(0.0, Room.ASKING), (3.5, Room.FULL)]
     moments = [at for at, _ in neighbours.asked]
-    assert moments[:7] == [0.5, 5.5, 8.0, 13.0, 23.0, 43.0, 83.0]
+    assert moments[:7] == [0.5, 3.5, 6.0, 11.0, 21.0, 41.0, 81.0]
     assert all(later - earlier == 50.0 for earlier, later in pairwise(moments[7:]))
     # The Services of a pod that is out of them are remembered.
     assert [anew for _, anew in neighbours.asked] == [True, True] + [False] * (len(moments) - 2)
@@ -83,7 +83,7 @@ async def test_a_pod_whose_turn_comes_when_all_others_have_left_stays() -> None:
     await until(5)
     neighbours.says = 0
     await until(20)
-    assert pod.told == [(0.0, Room.ASKING), (10.5, Room.LAST)]
+    assert pod.told == [(0.0, Room.ASKING), (6.5, Room.LAST)]
     pod.limiter.stop()
 
 
@@ -194,7 +194,7 @@ async def test_when_all_pods_reach_their_limits_some_go_on_taking_and_nobody_fla
     # All at once they go in turns. One after the other it may happen that two go in the same second: that is noticed.
     empty = [at / 10 for at in range(3000) if not fleet.taking(at / 10)]
     assert len(empty) / 10 <= (4.0 if within else 0.0)
-    assert count / 8 * (not within) <= len(fleet.taking(300.0)) <= 1 + count / 4
+    assert count // 8 * (not within) <= len(fleet.taking(300.0)) <= 1 + count / 4
     assert fleet.changes_since(100.0) == 0
     for pod in fleet.pods:
         pod.limiter.stop()

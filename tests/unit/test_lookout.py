@@ -264,3 +264,11 @@ async def test_where_storms_are_to_be_seen_censuses_are_two_seconds_apart_at_the
     async with looking(table, interval=interval, longest=2.0):
         await until(20)
     assert gaps(table.asked_at) == [evenly(2.0)] * (len(table.asked_at) - 1)
+
+
+async def test_not_even_then_censuses_take_more_than_a_tenth_of_a_core() -> None:
+    table, _ = serving_app()
+    table.cost = 0.5
+    async with looking(table, longest=2.0):
+        await until(20)
+    assert gaps(table.asked_at) == [evenly(5.0)] * (len(table.asked_at) - 1)

@@ -30,6 +30,8 @@ _HARMLESS = {
     "straggler_time": "10ms",
     "escalate_after": "10ms",
     "notify_url": "http://127.0.0.1/",
+    "max_connections": "1000000",
+    "serving_label": "true",
     "token": _HIDDEN,
     "token_file": "",
 }

@@ -64,7 +64,7 @@ def test_all_pods_agree_on_their_turns_and_the_last_one_is_clearly_later(uids: s
     turns = [view(slices, uid, {"ws"}).turn for uid in sorted(uids)]
     assert turns == sorted(set(turns))
     assert turns[-1] == 1.0
-    assert all(0 <= turn < 0.75 for turn in turns[:-1])
+    assert all(0 <= turn < 0.5 for turn in turns[:-1])
 
 
 JSON = st.recursive(

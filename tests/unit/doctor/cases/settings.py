@@ -14,6 +14,8 @@ BAD: dict[str, list[Edits]] = {
     "app-port-undeclared": [(env("DRAINER_APP_PORTS", "8081"),), (env("DRAINER_APP_PORTS", "8080,9000-9010"),)],
     "setting-unusable": [
         (env("DRAINER_SETTLE", "soon"),),
+        (env("DRAINER_FULL", "label"),),
+        (env("DRAINER_RESUME_BELOW", "900"), env("DRAINER_MAX_CONNECTIONS", "900")),
         (env("DRAINER_APP_PORTS"),),
         (env("DRAINER_NOTIFY_URL"),),
         (env("DRAINER_PORT", "8080"),),
@@ -24,6 +26,7 @@ BAD: dict[str, list[Edits]] = {
         (env("DRAINER_SETLE", "10s"),),
         (env("DRAINER_APP_RESERVE", "40s"),),
         (env("DRAINER_CALLERS", "all"),),
+        (env("DRAINER_RESUME_BELOW", "900"),),
     ],
     "unknown-flag": [(side("args", ["run", "--app-port", "8080"]),)],
     "settings-elsewhere": [
@@ -47,12 +50,15 @@ WELL: dict[str, list[Edits]] = {
         (env("DRAINER_APP_PORTS"), side("args", ["run", "--app-ports=8080"])),
         (env("DRAINER_APP_PORTS"), side("command", ["sh", "-c", "drainer run --app-ports 8080"]), side("args")),
         (env("DRAINER_TOKEN"), env("DRAINER_TOKEN_FILE", "/token")),
+        (env("DRAINER_FULL", "label"), env("DRAINER_SERVING_LABEL", source=HIDDEN)),
+        (env("DRAINER_RESUME_BELOW", "900"), env("DRAINER_MAX_CONNECTIONS", source=HIDDEN)),
     ],
     "setting-odd": [
         (env("DRAINER_SERVICE_PORT", "9808"),),
         (env("DRAINER_GRACE_PERIOD", source=HIDDEN), env("DRAINER_APP_RESERVE", "20s")),
         (side("envFrom", [{"configMapRef": {"name": "x"}}]), env("DRAINER_CALLERS", "all"), env("DRAINER_TOKEN")),
         (env("DRAINER_CLOSE", source=HIDDEN),),
+        (env("DRAINER_RESUME_BELOW", "900"), env("DRAINER_MAX_CONNECTIONS", source=HIDDEN)),
         (side("envFrom", [{"configMapRef": {"name": "x"}}]), env("DRAINER_CLOSE"), env("DRAINER_NOTIFY_URL")),
     ],
     "unknown-flag": [(side("args", ["run", "--app-ports", "8080"]),), (side("args", ["--help"]),)],
