@@ -192,7 +192,7 @@ class Agent:
         )
 
     def _readiness(self) -> tuple[bool, str]:
-        return self._policy.is_ready(self._driver.drain.phase, self._sighting.deletion, self._limits.status)
+        return self._policy.readyz(self._driver.drain.phase, self._sighting.deletion, self._limits.status)
 
     def _judge(self, peer: str, headers: Mapping[str, str]) -> bool:
         verdict = self._callers.judge(peer, headers)

@@ -54,7 +54,7 @@ class Policy:
     min_age: float = 0.0
     """Seconds below which a connection is not in the gauges."""
 
-    def is_ready(self, phase: Phase, deletion: Deletion, limit: LimitStatus | None) -> tuple[bool, str]:
+    def readyz(self, phase: Phase, deletion: Deletion, limit: LimitStatus | None) -> tuple[bool, str]:
         """What /readyz says, and why: the phase, or that the pod is full. A full pod that begins to drain stays out."""
         if not self.readiness.is_ready(phase, deletion):
             return False, phase
