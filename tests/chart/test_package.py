@@ -40,6 +40,15 @@ def test_a_dry_run_says_what_comes_next() -> None:
     assert "helm test drainer" in str(release)
 
 
+UNSAID = "WARNING: pods have a limit and never-last, but not the right to see who else takes"
+
+
+def may_not(settings: dict[str, Any], **switches: bool) -> dict[str, Any]:
+    """Values of pods with these settings, whose Role allows what it does unasked and these."""
+    rbac = {"create": True, "serviceAccounts": ["a"], **switches}
+    return {"rbac": rbac, "sidecar": {"settings": {"kubernetes": "on", **settings}}}
+
+
 @pytest.mark.parametrize(
     ("given", "sentences"),
     [
@@ -53,6 +62,9 @@ def test_a_dry_run_says_what_comes_next() -> None:
             {"rbac": {"create": True, "serviceAccounts": ["a"]}},
             ["drainer-tools-own-pod", "WARNING: rights were given, but"],
         ),
+        (may_not({"max-connections": 100, "serving-label": True}), [UNSAID]),
+        (may_not({"max-rate": 50, "full": "readiness"}), [UNSAID]),
+        (may_not({"deletion-cost": True}), ["WARNING: sidecar.settings.deletion-cost is true"]),
         ({"podMonitor": {"enabled": True}}, ["WARNING: this cluster does not know PodMonitor"]),
         ({"prometheusRule": {"enabled": True}}, ["WARNING: this cluster does not know PrometheusRule"]),
         ({"networkPolicy": {"enabled": True}}, ["WARNING: networkPolicy.otherPorts is open"]),
@@ -67,6 +79,26 @@ def test_the_notes_say_what_was_installed_and_what_is_amiss(given: dict[str, Any
     notes = helm.texts(given)["templates/NOTES.txt"]
 
     assert [sentence for sentence in sentences if sentence not in notes] == []
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        may_not({"max-connections": 100}),
+        may_not({"max-connections": "off", "serving-label": True}),
+        may_not({"max-connections": 100, "serving-label": True, "never-last": False}),
+        may_not({"max-connections": 100, "serving-label": True, "full": "metric"}),
+        may_not(
+            {"max-connections": 100, "serving-label": True, "deletion-cost": True}, neverLast=True, deletionCost=True
+        ),
+    ],
+    ids=str,
+)
+def test_the_notes_say_nothing_of_rights_that_nobody_misses(given: dict[str, Any]) -> None:
+    notes = helm.texts(given)["templates/NOTES.txt"]
+
+    assert UNSAID not in notes
+    assert "deletion-cost" not in notes
 
 
 def test_a_chart_that_has_it_as_dependency_gets_nothing_unasked(tmp_path: Path) -> None:
