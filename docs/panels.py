@@ -131,6 +131,17 @@ ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
                 "cps",
             ),
             Panel(
+                "How full",
+                "Connections as a part of max_connections; more than 1 above it. Nothing where no limit is set.",
+                [(of("drainer_connections_utilization"), "{{pod}}")],
+                "percentunit",
+            ),
+            Panel(
+                "Full pods",
+                "Pods that ask for no more.",
+                [(f"sum by (namespace) ({of('drainer_full')})", "{{namespace}}")],
+            ),
+            Panel(
                 "How long they live",
                 "Age of the connections that left, since a census first saw them.",
                 quantiles("drainer_connection_age_seconds"),

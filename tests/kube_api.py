@@ -58,7 +58,6 @@ class KubeApi:
     _history: list[tuple[int, str, dict[str, Any]]] = field(default_factory=list)
     _version: int = 100
     _compacted: int = 0
-    _transports: set[asyncio.Transport] = field(default_factory=set)
     _changed: threading.Condition = field(default_factory=threading.Condition)
     _broken: int = 0
 
@@ -156,7 +155,6 @@ class KubeApi:
     def _handler(self, operation: str, answer: Callable[[web.Request, Any], Any]) -> Callable[[web.Request], Any]:
         async def handle(request: web.Request) -> web.StreamResponse:
             assert request.transport is not None
-            self._transports.add(request.transport)
             body = await request.json() if request.can_read_body else None
             self.requests.append(
                 Request(time.monotonic(), operation, request.path, dict(request.query), dict(request.headers), body)
@@ -240,8 +238,8 @@ class KubeApi:
             self.watchers -= 1
 
     async def hang_up(self) -> None:
-        """At the end: TLS is not shut down with clients that may have gone; a handshake notices that they have."""
-        for transport in self._transports:
+        """At the end: TLS is not shut down with clients that may have gone; nobody but the loop knows handshakes."""
+        for transport in [*vars(asyncio.get_running_loop())["_transports"].values()]:
             transport.abort()
         await asyncio.to_thread(until, self._clients, lambda clients: not clients)
 

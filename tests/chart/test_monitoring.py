@@ -17,6 +17,7 @@ import pytest
 from drainer.metrics import render
 from tests.chart import helm
 from tests.chart.helm import CHART, yaml
+from tests.unit.limits import limit
 from tests.unit.statuses import make_status
 
 needs_promtool = pytest.mark.skipif(
@@ -161,7 +162,7 @@ _SUFFIX = re.compile(r"_(bucket|count|sum)$")
 
 def known() -> set[str]:
     """Every metric that an agent serves, as it is named in a scrape."""
-    text, _ = render(make_status(closers={"reset": None}, api_requests={"get": {"ok": 1}}), "", 1e9)
+    text, _ = render(make_status(closers={"reset": None}, api_requests={"get": {"ok": 1}}, limit=limit()), "", 1e9)
     return {re.split(r"[{ ]", line)[0] for line in text.decode().splitlines() if not line.startswith("#")}
 
 

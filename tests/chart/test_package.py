@@ -66,6 +66,17 @@ def may_not(settings: dict[str, Any], **switches: bool) -> dict[str, Any]:
         (may_not({"max-rate": 50, "full": "readiness"}), [UNSAID]),
         (may_not({"deletion-cost": True}), ["WARNING: sidecar.settings.deletion-cost is true"]),
         ({"podMonitor": {"enabled": True}}, ["WARNING: this cluster does not know PodMonitor"]),
+        (
+            {"scaling": {"method": "keda-prometheus", "target": {"name": "chat"}}},
+            ["WARNING: this cluster does not know ScaledObject"],
+        ),
+        (
+            {
+                "scaling": {"method": "adapter", "target": {"name": "chat"}},
+                "sidecar": {"settings": {"max-connections": "500"}},
+            },
+            ["WARNING: scaling.connectionsPerPod 500 is not below sidecar.settings.max-connections"],
+        ),
         ({"prometheusRule": {"enabled": True}}, ["WARNING: this cluster does not know PrometheusRule"]),
         ({"networkPolicy": {"enabled": True}}, ["WARNING: networkPolicy.otherPorts is open"]),
         (

@@ -24,7 +24,7 @@ kubernetes_validate: Any = pytest.importorskip(
 HERE = Path(__file__).parent
 GOLDEN = HERE / "golden"
 VALUES = sorted(path.stem for path in (HERE / "values").glob("*.yaml"))
-CUSTOM = {"PodMonitor", "PrometheusRule"}
+CUSTOM = {"PodMonitor", "PrometheusRule", "ScaledObject"}
 """Kinds of others, which have no schema here."""
 
 
