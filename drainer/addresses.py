@@ -25,3 +25,14 @@ def parse_network(text: str) -> Network:
     if isinstance(network, IPv6Network) and network.subnet_of(_MAPPED):
         return IPv4Network((network.network_address.packed[12:], network.prefixlen - 96))
     return network
+
+
+def parse_peers(text: str) -> tuple[Network, int | None]:
+    """The peers that a CIDR means, or the one at an address and port, as in `[::1]:4711`.
+
+    Raises ValueError.
+    """
+    if not text.startswith("["):
+        return parse_network(text), None
+    address, _, port = text[1:].partition("]:")
+    return parse_network(address), int(port)

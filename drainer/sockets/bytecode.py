@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from drainer.addresses import Network, parse_network
+from drainer.addresses import Network, parse_peers
 
 # Operations of linux/inet_diag.h. Each falls through to the next one when its condition holds, else it jumps.
 _JMP, _S_GE, _S_LE, _D_LE, _D_COND = 1, 2, 3, 5, 8
@@ -37,6 +37,8 @@ class _Op:
     """Label to jump to when the condition does not hold; JMP always jumps."""
     port: int | None = None
     network: Network | None = None
+    peer_port: int | None = None
+    """Beside a network; None for any."""
 
     def size(self) -> int:
         if self.network is not None:
@@ -46,7 +48,8 @@ class _Op:
     def encode(self, jump: int) -> bytes:
         head = _OP.pack(self.code, self.size(), jump)
         if self.network is not None:
-            host = _HOST.pack(_AF[self.network.version], self.network.prefixlen, _ANY_PORT)
+            port = _ANY_PORT if self.peer_port is None else self.peer_port
+            host = _HOST.pack(_AF[self.network.version], self.network.prefixlen, port)
             return head + host + self.network.network_address.packed
         # The port of a comparison sits in the `no` field of a second operation (inet_diag_bc_run).
         return head if self.port is None else head + _OP.pack(0, 0, self.port)
@@ -72,13 +75,13 @@ def _assemble(program: Sequence[str | _Op]) -> bytes:
 
 
 def dump_filter(ports: Iterable[int], ignored: Iterable[str] = (), *, only_ignored: bool = False) -> bytes:
-    """INET_DIAG_REQ_BYTECODE for sockets whose local port is one of `ports`, without peers in `ignored` (CIDRs).
+    """INET_DIAG_REQ_BYTECODE for sockets whose local port is one of `ports`, without peers in `ignored`.
 
-    With `only_ignored`, just the peers in `ignored`. Listening sockets (remote port 0) always pass the first kind and
-    never the second: their peer `::` would match `::/0`.
+    Those are written as `parse_peers` reads them. With `only_ignored`, just they. Listening sockets (remote port 0)
+    always pass the first kind and never the second: their peer `::` would match `::/0`.
     """
     ranges = port_ranges(ports)
-    networks = [parse_network(cidr) for cidr in ignored]
+    networks = [parse_peers(text) for text in ignored]
     program: list[str | _Op] = []
     for index, (lowest, highest) in enumerate(ranges):
         # Ascending: below this range is below all that follow.
@@ -90,8 +93,8 @@ def dump_filter(ports: Iterable[int], ignored: Iterable[str] = (), *, only_ignor
     program.append("peer")
     if networks:
         program += [_Op(_D_LE, "cidr 0", port=0), _Op(_JMP, _REJECT if only_ignored else _ACCEPT)]
-        for index, network in enumerate(networks):
-            program += [f"cidr {index}", _Op(_D_COND, f"cidr {index + 1}", network=network)]
+        for index, (network, port) in enumerate(networks):
+            program += [f"cidr {index}", _Op(_D_COND, f"cidr {index + 1}", network=network, peer_port=port)]
             program.append(_Op(_JMP, _ACCEPT if only_ignored else _REJECT))
         program.append(f"cidr {len(networks)}")
         if only_ignored:

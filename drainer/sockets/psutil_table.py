@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 
-from drainer.addresses import parse_address, parse_network
+from drainer.addresses import parse_address, parse_peers
 from drainer.counter import LIVE_STATES, Counter
 from drainer.errors import SocketTableError
 from drainer.model import Dump, Identity, Source, TcpState
@@ -57,7 +57,7 @@ class PsutilTable:
         self, ports: Sequence[int], ignored: Sequence[str] = (), clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._ports = frozenset(ports)
-        self._ignored = [parse_network(cidr) for cidr in ignored]
+        self._ignored = [parse_peers(text) for text in ignored]
         self._clock = clock
         self._listening: dict[Identity, int] = {}
         """Listening address -> how often it has come back: a new app where there was none for one dump."""
@@ -79,7 +79,7 @@ class PsutilTable:
             if state is None or not connection.laddr or connection.laddr.port not in self._ports:
                 continue
             port = connection.laddr.port
-            if connection.raddr and self._is_ignored(connection.raddr.ip):
+            if connection.raddr and self._is_ignored(*connection.raddr):
                 ignored[port] += state in LIVE_STATES
                 continue
             rows.codes.append(state)
@@ -101,6 +101,6 @@ class PsutilTable:
             self._listening[local] = self._listening.get(local, 0) + 1
         return local, self._listening[local]
 
-    def _is_ignored(self, text: str) -> bool:
+    def _is_ignored(self, text: str, port: int) -> bool:
         peer = parse_address(text)
-        return peer is not None and any(peer in network for network in self._ignored)
+        return peer is not None and any(peer in network and only in (None, port) for network, only in self._ignored)

@@ -51,7 +51,9 @@ def busy(net: Loopback) -> list[socket.socket]:
     return listeners
 
 
-@pytest.mark.parametrize("ignored", [(), ("127.0.0.9/32",), ("127.0.0.0/8",), ("::ffff:127.0.0.0/104", "::1/128")])
+@pytest.mark.parametrize(
+    "ignored", [(), ("127.0.0.9/32",), ("127.0.0.0/8",), ("::ffff:127.0.0.0/104", "::1/128"), ("[127.0.0.9]:1",)]
+)
 def test_sock_diag_and_psutil_agree_on_the_same_sockets(busy: list[socket.socket], ignored: tuple[str, ...]) -> None:
     ports = [port_of(listener) for listener in busy]
     kernel = NetlinkTable(ports, ignored).dump(tally_ignored=True)

@@ -4,7 +4,7 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from drainer.addresses import parse_address, parse_network
+from drainer.addresses import parse_address, parse_network, parse_peers
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,20 @@ def test_an_address_is_compared_without_zone_and_mapping(written: str, meant: st
 @pytest.mark.parametrize("text", ["", "somewhere", "10.0.0.0/8", "%eth0"])
 def test_what_is_no_address_is_none(text: str) -> None:
     assert parse_address(text) is None
+
+
+@pytest.mark.parametrize(
+    ("written", "network", "port"),
+    [
+        ("10.0.0.0/8", "10.0.0.0/8", None), ("::1", "::1/128", None), ("[::1]:4711", "::1/128", 4711),
+        ("[127.0.0.1]:1", "127.0.0.1/32", 1), ("[::ffff:127.0.0.1]:1", "127.0.0.1/32", 1),
+    ],
+)  # fmt: skip
+def test_peers_are_a_network_or_one_address_and_port(written: str, network: str, port: int | None) -> None:
+    assert parse_peers(written) == (ip_network(network), port)
+
+
+@pytest.mark.parametrize("written", ["[::1]", "[::1]:http", "[::1", "::1]:80", "[]:80"])
+def test_what_is_neither_is_refused(written: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - the contract is the type
+        parse_peers(written)

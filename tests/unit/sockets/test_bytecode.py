@@ -189,3 +189,22 @@ def test_the_plain_meaning_of_the_test_knows_mapped_peers() -> None:
     assert mapped_in(ip_address("::ffff:10.0.0.1"), "10.0.0.0/8")
     assert mapped_in(ip_address("::ffff:10.0.0.1"), "::/0")
     assert not mapped_in(ip_address("10.0.0.1"), "::/0")
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_an_address_with_a_port_means_one_peer_and_not_its_neighbours(family: int) -> None:
+    address, other = (("127.0.0.1", "127.0.0.2"), ("::1", "::2"))[family == 6]
+    code = dump_filter([8080], [f"[{address}]:4711"])
+    tally = dump_filter([8080], [f"[{address}]:4711"], only_ignored=True)
+    for peer, port, is_ignored in ((address, 4711, True), (address, 4712, False), (other, 4711, False)):
+        assert run(code, Socket.of(8080, peer, port)) is not is_ignored
+        assert run(tally, Socket.of(8080, peer, port)) is is_ignored
+
+
+def test_peers_with_and_without_a_port_stand_side_by_side() -> None:
+    code = dump_filter([8080], ["10.0.0.0/8", "[::1]:4711", "127.87.83.1/32"])
+    for peer, port, passes in (
+        ("10.1.2.3", 1, False), ("::1", 4711, False), ("::1", 1, True), ("127.87.83.1", 1, False),
+        ("127.0.0.1", 1, True),
+    ):  # fmt: skip
+        assert run(code, Socket.of(8080, peer, port)) is passes
