@@ -24,6 +24,7 @@ from drainer.commands.doctor.report import as_text
 from drainer.commands.doctor.sources import examine_files
 from drainer.commands.pods import NoPod
 from drainer.commands.reports import Hint, Outcome, Skip
+from drainer.cost import Fit, Reading, Usage
 from drainer.deletion import Deletion
 from drainer.drain import Drain
 from drainer.kinds import CLOSERS
@@ -35,7 +36,9 @@ from drainer.phases import TRANSITIONS, Closings, Phase, Result
 from drainer.plan import DrainPlan
 from drainer.settings import SETTINGS
 from drainer.status import Status
+from drainer.target import Ask
 from drainer.tracker import Tracker
+from drainer.vitals import Check, Checkup, Name, Vitals
 from e2e.report import promise
 
 DOCS = Path(__file__).parent
@@ -90,6 +93,8 @@ def words() -> str:
         ("What the API says of the pod", Deletion),
         ("What is asked of the API", Operation),
         ("What came of it", ApiResult),
+        ("Checks of /health", Name),
+        ("What the app is asked", Ask),
     )
 
 
@@ -160,6 +165,10 @@ def _empty_status() -> Status:
         closers=dict.fromkeys(CLOSERS),
         closings=Closings(),
         left_by_themselves=0,
+        vitals=Vitals(
+            Checkup(0.0, [Check(name, passed=True) for name in Name]),
+            Usage("processes", Reading(0.0, 0, 0.0), 0.0, Fit(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0), None),
+        ),
     )
 
 

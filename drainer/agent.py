@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from drainer.attempt import Attempt
 from drainer.callers import Callers, is_hook
@@ -21,12 +21,10 @@ from drainer.model import Census, Identity
 from drainer.observers import Observer, Observers, word
 from drainer.phases import Announce, Outcome, Phase
 from drainer.plan import DrainPlan
-from drainer.policy import Container, Policy
+from drainer.policy import EXIT_FLUSH, Container, Policy
 from drainer.status import DrainStatus, Status
 from drainer.tracker import Tracker
-
-EXIT_FLUSH = 1.5
-"""Seconds that a native sidecar waits for last bytes: the kubelet gives at least two."""
+from drainer.vitals import Vitals
 
 
 class Agent:
@@ -63,6 +61,7 @@ class Agent:
         )
         self._pod: PodWatch = NoPodWatch()
         self._limits: Limits = NoLimits()
+        self.vitals: Callable[[], Vitals] = Vitals
         self._sighting = Sighting()
         self._held = Held(self._set_pace)
         self._terminated_at: float | None = None
@@ -189,6 +188,7 @@ class Agent:
             closers=self._crew.missing,
             closings=self._history.closings + drain.closings(),
             left_by_themselves=self._history.left_by_themselves,
+            vitals=self.vitals(),
         )
 
     def _readiness(self) -> tuple[bool, str]:

@@ -17,6 +17,7 @@ from drainer.given import own_pod, read_token, unknown, values_given
 from drainer.phases import Rung
 from drainer.plan import DrainPlan, usable
 from drainer.settings import BY_NAME, SETTINGS
+from drainer.target import HealthPlan, health_in_vain, health_mistakes, health_plan
 
 DEFAULT_GRACE = 30.0
 """Seconds: terminationGracePeriodSeconds where a pod says nothing (pkg/apis/core/v1/defaults.go)."""
@@ -60,6 +61,23 @@ class Config:
     max_rate: float | None
     full: str
     never_last: bool
+    health: str
+    health_port: int | None
+    health_path: str
+    health_host: str
+    health_origin: str
+    health_subprotocols: tuple[str, ...]
+    health_headers: tuple[tuple[str, str], ...] = field(repr=False)
+    health_tls: bool
+    health_interval: float
+    health_latency: float
+    health_misses: int
+    health_max_connections: int | None
+    health_max_memory: float | None
+    health_max_cpu: float | None
+    health_max_descriptors: int | None
+    usage: str
+    usage_interval: float
     callers: str
     trusted_sources: tuple[str, ...]
     node_ip: tuple[str, ...]
@@ -99,7 +117,7 @@ class Config:
             mistakes.append(
                 f"{BY_NAME['port'].env}={values['port']}: is one of the app's ports too; allowed: a port of its own"
             )
-        mistakes += contradictions(values)
+        mistakes += [*contradictions(values), *health_mistakes(values)]
         pod = own_pod(environ, values.get("kubernetes", "off"), mistakes, warnings)
         warnings += unknown(environ)
         if mistakes:
@@ -150,6 +168,14 @@ class Config:
         """Seconds between two censuses at rest, at the most."""
         return math.inf if self.max_rate is None else LONGEST_GAP
 
+    def health_plan(self) -> HealthPlan | None:
+        """How the app is looked at; None where it is not."""
+        return health_plan(self._values)
+
+    @property
+    def _values(self) -> dict[str, Any]:
+        return {row.name: getattr(self, row.name) for row in fields(self) if row.name in BY_NAME}
+
     def _bent(self) -> Iterable[str]:
         """What contradicts each other, and how it is made to fit."""
         if self.interval > self.longest_gap:
@@ -184,6 +210,7 @@ class Config:
             yield f"notify_url has no effect: {BY_NAME['close'].env} does not name notify"
         if self.token and self.callers == "all":
             yield "callers=all has no effect while a token is set: only who sends the token is trusted"
+        yield from health_in_vain(self._values, uses_api=self.pod is not None)
         cap = self.cap(uses_api=self.pod is not None)
         if cap is None:
             yield from (
@@ -232,13 +259,9 @@ class Config:
 
     def shown(self) -> dict[str, Any]:
         """The settings without secrets, for the log."""
-        values = {
-            row.name: getattr(self, row.name)
-            for row in fields(self)
-            if row.name in BY_NAME and not BY_NAME[row.name].secret
-        }
+        values = {name: value for name, value in self._values.items() if not BY_NAME[name].secret}
         # What follows a question mark may be a password.
-        return values | {"notify_url": self.notify_url.partition("?")[0]}
+        return values | {name: values[name].partition("?")[0] for name in ("notify_url", "health_path")}
 
 
 def some_settings(names: Iterable[str], environ: Mapping[str, str], flags: Mapping[str, str]) -> dict[str, Any]:

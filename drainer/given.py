@@ -13,6 +13,9 @@ from drainer.settings import BY_NAME, PREFIX, SETTINGS, Setting
 _SERVICE_LINK = re.compile(r"_(SERVICE_(HOST|PORT)|PORT_\d+_(TCP|UDP|SCTP))(_|$)")
 """Variables that the kubelet makes for each Service of the namespace (pkg/kubelet/envvars/envvars.go)."""
 
+_LINKED = (BY_NAME["port"].env, BY_NAME["health_port"].env)
+"""Settings that are named like one of them."""
+
 
 def values_given(
     settings: Iterable[Setting],
@@ -24,7 +27,7 @@ def values_given(
     """(name, value) of each setting that could be understood; of the others `mistakes` has a sentence."""
     for setting in settings:
         spelled, text = given(setting, environ, flags)
-        if spelled == BY_NAME["port"].env and text is not None and text.startswith(("tcp://", "udp://")):
+        if spelled in _LINKED and text is not None and text.startswith(("tcp://", "udp://")):
             # The kubelet sets <SERVICE>_PORT for every Service of the namespace, also for one named "drainer".
             warnings.append(f"{spelled} is the variable that Kubernetes makes for a Service of that name: not used")
             text = None

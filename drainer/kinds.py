@@ -9,6 +9,8 @@ from ipaddress import ip_address, ip_network
 from typing import Any
 from urllib.parse import urlsplit
 
+from drainer.quantity import quantity
+
 MAX_PORTS = 256
 """More ports than this are more series and more byte-code than anyone can mean."""
 
@@ -175,6 +177,69 @@ def _auto_limit(text: str) -> int | None:
 _some = _number(1, 1_000_000)
 
 
+def _optional_port(text: str) -> int | None:
+    return _port(text) if text else None
+
+
+_PRINTABLE = re.compile(r"[!-~]*", re.ASCII)
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
+"""RFC 9110, section 5.6.2: names of fields and of subprotocols."""
+_OURS = re.compile(r"host|origin|connection|upgrade|content-length|transfer-encoding|sec-websocket-.*", re.IGNORECASE)
+"""Fields that the handshake has by itself, or must not have."""
+MAX_FIELDS = 8192
+"""Bytes: servers take about as much."""
+
+
+def _target_path(text: str) -> str:
+    if not (text.startswith("/") and _PRINTABLE.fullmatch(text)) or "#" in text:
+        raise ValueError(text)
+    return text
+
+
+def _printable(text: str) -> str:
+    if not _PRINTABLE.fullmatch(text):
+        raise ValueError(text)
+    return text
+
+
+def _host_field(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._~%\[\]:-]*", text, re.ASCII):
+        raise ValueError(text)
+    urlsplit(f"//{text}").port  # noqa: B018 - raises ValueError
+    return text
+
+
+def _tokens(text: str) -> tuple[str, ...]:
+    tokens = tuple(_items(text))
+    if not all(_TOKEN.fullmatch(token) for token in tokens) or len(set(tokens)) < len(tokens):
+        raise ValueError(text)
+    return tokens
+
+
+def _fields(text: str) -> tuple[tuple[str, str], ...]:
+    fields = []
+    for line in filter(None, map(str.strip, text.splitlines())):
+        name, colon, value = line.partition(":")
+        if not colon or not _TOKEN.fullmatch(name) or _OURS.fullmatch(name):
+            raise ValueError("not a field")
+        fields.append((name, _secret(value.strip())))
+    if len(text) > MAX_FIELDS:
+        raise ValueError("too long")
+    return tuple(fields)
+
+
+def _quantity(lowest: float) -> Callable[[str], float | None]:
+    def parse(text: str) -> float | None:
+        if text == "off":
+            return None
+        amount = quantity(text)
+        if amount < lowest:
+            raise ValueError(text)
+        return amount
+
+    return parse
+
+
 def _optional_ports(text: str) -> tuple[int, ...]:
     return _ports(text) if text else ()
 
@@ -199,6 +264,21 @@ RATE = Kind("off, or connections per second from 0.001 to 999999", _rate)
 AUTO = Kind("auto, or a length of time of 10ms to 168h, like 30s, 2m, 500ms", _auto_duration)
 LIMIT = Kind("off, or a whole number from 1 to 1000000", _limit)
 AUTO_LIMIT = Kind("auto, or a whole number from 1 to 1000000", _auto_limit)
+SOME_COUNT = Kind("a whole number from 1 to 1000000", _some)
+SOME_PORT = Kind("a port from 1 to 65535; or nothing", _optional_port)
+TARGET_PATH = Kind(
+    "a path that begins with /, with or without a query, in printable ASCII without blanks", _target_path
+)
+HOST_FIELD = Kind("a host name or address, with or without a port; or nothing", _host_field)
+ORIGIN = Kind("an origin like https://chat.example, in printable ASCII without blanks; or nothing", _printable)
+SUBPROTOCOLS = Kind("names of subprotocols, like v2.chat,v1.chat, each once; or nothing", _tokens)
+FIELDS = Kind(
+    f"lines like `Authorization: Bearer abc` in printable ASCII, {MAX_FIELDS} bytes in all, without the fields of the "
+    "handshake itself; or nothing",
+    _fields,
+)
+MEMORY = Kind("off, or bytes as Kubernetes writes them, like 512Mi or 1.5Gi, at least 1Mi", _quantity(2**20))
+CORES = Kind("off, or cores as Kubernetes writes them, like 1.5 or 500m, at least 1m", _quantity(0.001))
 URL = Kind("an http:// URL without user and fragment", _url)
 FLAG = Kind("true or false", _flag)
 SOME_PORTS = Kind(f"up to {MAX_PORTS} ports and ranges from 1 to 65535; or nothing", _optional_ports)

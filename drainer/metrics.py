@@ -35,6 +35,7 @@ class _Scrape:
         yield from _closing(self._status)
         yield from _counting(self._status, self._wall)
         yield from _kubernetes(self._status)
+        yield from _vitals(self._status)
         yield _labelled(
             GaugeMetricFamily("drainer_build_info", "The version that runs.", labels=["version", "python"]),
             [((__version__, platform.python_version()), 1)],
@@ -189,6 +190,31 @@ def _kubernetes(status: Status) -> Iterator[Metric]:
             for result, count in results.items()
         ],
     )
+
+
+def _vitals(status: Status) -> Iterator[Metric]:
+    """Only what is known: an alert on what is absent is an alert of its own."""
+    health, usage = status.vitals.health, status.vitals.usage
+    if health and health.is_current(status.at):
+        yield _labelled(
+            GaugeMetricFamily(
+                "drainer_health", "1 if the check of /health passes; absent if nobody asks.", labels=["check"]
+            ),
+            [((check.name,), float(check.passed)) for check in health.checks],
+        )
+    if usage is None:
+        return
+    reading = usage.current(status.at)
+    if reading and reading.memory is not None:
+        yield GaugeMetricFamily("drainer_app_memory_bytes", "Memory of the app.", reading.memory)
+    if reading and reading.cpu_seconds is not None:
+        yield CounterMetricFamily("drainer_app_cpu_seconds", "CPU seconds of the app.", reading.cpu_seconds)
+    if usage.memory:
+        yield GaugeMetricFamily(
+            "drainer_app_memory_per_connection_bytes",
+            "What a connection more has cost in memory, by a regression.",
+            usage.memory.slope,
+        )
 
 
 def _labelled(family: Any, samples: Iterable[tuple[tuple[str, ...], float]]) -> Metric:

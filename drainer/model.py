@@ -163,6 +163,8 @@ class Listener:
     inode: int
     address: str
     """As text; `0.0.0.0` or `::` for all."""
+    uid: int = 0
+    """Whose socket it is (`idiag_uid`), as this user namespace numbers users."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,9 @@ from drainer.cap import LimitStatus, Signal
 from drainer.deletion import Deletion
 from drainer.phases import Phase
 
+EXIT_FLUSH = 1.5
+"""Seconds that a native sidecar waits for last bytes after SIGTERM: the kubelet gives at least two."""
+
 
 class Container(StrEnum):
     """What SIGTERM means to this container."""

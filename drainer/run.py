@@ -10,6 +10,7 @@ import signal
 import socket
 import struct
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,10 +24,11 @@ from drainer.observers import Observer
 from drainer.policy import Container, Policy, Readiness
 from drainer.sockets.table import CensusThread, SocketTable
 from drainer.termination import TerminationMessage
-from drainer.web import Server, listen
+from drainer.web import NO_HEALTH, Server, listen
 from drainer.worker import Worker
 
 if TYPE_CHECKING:
+    from drainer.health.parts import Parts
     from drainer.kube.api import Api
     from drainer.sockets.roster import Roster
 
@@ -51,10 +53,17 @@ def run(config: Config, early: list[int]) -> None:
 
 async def _run(config: Config, early: list[int], listener: socket.socket) -> None:
     async with contextlib.AsyncExitStack() as held:
-        await _serve(config, early, listener, closers(config, held))
+        parts = health(config)
+        if parts:
+            held.push_async_callback(parts.stop)
+            # For all who count or close: the agent is nobody's client.
+            config = replace(config, ignore_peers=(*config.ignore_peers, *parts.peers))
+        await _serve(config, early, listener, closers(config, held), parts)
 
 
-async def _serve(config: Config, early: list[int], listener: socket.socket, at_hand: Mapping[str, Closer]) -> None:
+async def _serve(
+    config: Config, early: list[int], listener: socket.socket, at_hand: Mapping[str, Closer], parts: Parts | None
+) -> None:
     loop = asyncio.get_running_loop()
     table = SocketTable(config.app_ports, config.ignore_peers, config.idle_after, loop.time)
     callers = Callers(config.caller_policy(default_gateways()))
@@ -79,8 +88,12 @@ async def _serve(config: Config, early: list[int], listener: socket.socket, at_h
     if api:
         agent.ask(api.watch)
     limiter(config, agent, api)
+    if parts:
+        agent.vitals = parts.vitals
+        parts.begin(agent.status, observer, api.client if api else None)
     limit = min(raise_descriptor_limit() - DESCRIPTOR_RESERVE, MAX_CONNECTIONS)
-    server = Server(agent, metrics.render, observer.view_failed, connection_limit=limit)
+    routes = (parts and parts.routes) or NO_HEALTH
+    server = Server(agent, metrics.render, observer.view_failed, connection_limit=limit, routes=routes)
     for warning in config.warnings:
         logger.warning(warning)
     if not config.close:
@@ -144,6 +157,16 @@ def limiter(config: Config, agent: Agent, api: Api | None) -> None:
         from drainer.limiter import Limiter  # noqa: PLC0415 - an agent without limits should not carry it
 
         agent.heed(Limiter(plan, api.neighbours if api else None, random.random))
+
+
+def health(config: Config) -> Parts | None:
+    """What looks at the app; None where nobody asked for it."""
+    plan = config.health_plan()
+    if plan is None:
+        return None
+    from drainer.health.parts import Parts  # noqa: PLC0415 - an agent that asks nothing should not carry it
+
+    return Parts(plan, config.app_ports)
 
 
 def closers(config: Config, held: contextlib.AsyncExitStack) -> dict[str, Closer]:

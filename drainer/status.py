@@ -11,6 +11,7 @@ from drainer.cap import LimitStatus
 from drainer.deletion import Deletion
 from drainer.model import BLIND_TO, Census, CensusError, Histogram, Reason
 from drainer.phases import Closings, Outcome, Pace, Phase, Result, Tally
+from drainer.vitals import Vitals
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,8 @@ class Status:
     """What the closers have come to in all drains, the running one included."""
     left_by_themselves: int
     """Connections that left by themselves in the drains that have ended."""
+    vitals: Vitals
+    """How the app is, and what it takes; empty where nobody asked for it."""
 
     @property
     def serving(self) -> bool:
@@ -105,6 +108,7 @@ class Status:
                     for operation, results in (self.api_requests or {}).items()
                 },
             },
+            **self.vitals.as_json(self.at),
             "drain": self._drain_as_json(wall),
             "last_outcome": outcome_as_json(self.last_outcome) if self.last_outcome else None,
         }

@@ -1,4 +1,4 @@
-"""What the agent serves: one port, six paths. HTTP/1.1, one request for each connection.
+"""What the agent serves: one port, these paths and what others bring. HTTP/1.1, one request for each connection.
 
 =====================  ==========================================================================================
 GET or POST /drain     the preStop hook: holds the whole answer back until there is an outcome
@@ -7,6 +7,7 @@ GET /livez             200 while the event loop runs
 GET /metrics           Prometheus or OpenMetrics
 GET /status            JSON
 POST /resume           back to serving
+GET /health[/live]     404, unless the package `health` brings them
 =====================  ==========================================================================================
 """
 
@@ -50,6 +51,14 @@ class Route:
     method: str
     path: str
     handler: Handler
+
+
+async def _no_health(_: web.Request, _peer: str) -> web.Response:
+    return web.Response(text="health is off: DRAINER_HEALTH=ping asks the app (docs/health.md)\n", status=404)
+
+
+NO_HEALTH = Route("GET", "/health", _no_health), Route("GET", "/health/live", _no_health)
+"""The paths of the app's probes, where nobody asks the app."""
 
 
 class Served(Protocol):
@@ -137,7 +146,7 @@ class Server:
 
     async def _drain(self, request: web.Request, peer: str) -> web.Response:
         answer = await self._agent.drain(peer, request.headers)
-        return _json(answer_as_json(answer))
+        return as_answer(answer_as_json(answer))
 
     async def _readyz(self, request: web.Request, peer: str) -> web.Response:
         ready, reason = self._agent.probed(peer, request.headers)
@@ -153,15 +162,15 @@ class Server:
 
     async def _status(self, _: web.Request, _peer: str) -> web.Response:
         status = await self._agent.fresh_status()
-        return _json({"version": __version__, **status.as_json(_wall())})
+        return as_answer({"version": __version__, **status.as_json(_wall())})
 
     async def _resume(self, request: web.Request, peer: str) -> web.Response:
         resumed = self._agent.resume(peer, request.headers)
         if resumed is None:
-            return _json({"resumed": False, "reason": "this caller may not resume"}, 403)
+            return as_answer({"resumed": False, "reason": "this caller may not resume"}, 403)
         if not resumed:
-            return _json({"resumed": False, "reason": "there is no drain to resume from"}, 409)
-        return _json({"resumed": True})
+            return as_answer({"resumed": False, "reason": "there is no drain to resume from"}, 409)
+        return as_answer({"resumed": True})
 
 
 def sign(response: web.StreamResponse) -> None:
@@ -188,7 +197,8 @@ def answer_as_json(answer: Answer) -> dict[str, Any]:
     return {**outcome_as_json(answer.outcome), "effect": answer.effect}
 
 
-def _json(value: dict[str, Any], status: int = 200) -> web.Response:
+def as_answer(value: Mapping[str, Any], status: int = 200) -> web.Response:
+    """JSON, as all endpoints answer it."""
     return web.Response(
         text=json.dumps(value, indent=2) + "\n", status=status, headers={"Content-Type": "application/json"}
     )

@@ -27,6 +27,7 @@ from tests.process.waiting import until
 
 NAMESPACE, NAME, UID = "chat", "ws-0", "7d1f6a52-0000-4000-8000-000000000001"
 TOKEN = "a-token"
+METRICS = f"/apis/metrics.k8s.io/v1beta1/namespaces/{NAMESPACE}/pods"
 PATIENCE = 20.0
 
 HANG, DROP, GARBAGE, HUGE = "hang", "drop", "garbage", "huge"
@@ -52,6 +53,8 @@ class KubeApi:
     events: list[dict[str, Any]] = field(default_factory=list)
     slices: list[dict[str, Any]] = field(default_factory=list)
     """EndpointSlices of the namespace."""
+    pod_metrics: dict[str, Any] | None = None
+    """What metrics.k8s.io has of the pod; None: nothing yet, which is 404."""
     watchers: int = 0
     """Watches that are open now."""
     _pod: dict[str, Any] | None = None
@@ -150,6 +153,7 @@ class KubeApi:
             web.patch(pods + "/{name}/status", self._handler("patch", self._patch)),
             web.post("/api/v1/namespaces/{namespace}/events", self._handler("event", self._event)),
             web.get(SLICES, self._handler("list", self._list)),
+            web.get(f"{METRICS}/{NAME}", self._handler("metrics", self._metrics)),
         ]
 
     def _handler(self, operation: str, answer: Callable[[web.Request, Any], Any]) -> Callable[[web.Request], Any]:
@@ -208,6 +212,9 @@ class KubeApi:
 
     async def _list(self, request: web.Request, _: Any) -> web.StreamResponse:
         return web.json_response(page_of(self.slices, request.query))
+
+    async def _metrics(self, _: web.Request, _body: Any) -> web.StreamResponse:
+        return failure(404, "podmetrics not found") if self.pod_metrics is None else web.json_response(self.pod_metrics)
 
     async def _watch(self, request: web.Request, _: Any) -> web.StreamResponse:
         assert request.query["fieldSelector"] == f"metadata.name={NAME}"

@@ -18,7 +18,7 @@ OTHERS = ("psutil", "kubernetes", "rich", "ruamel", "websockets", "hypothesis")
 PURE = ("errors", "model", "counter", "tracker", "callers", "drain", "status")
 
 
-@pytest.mark.parametrize("module", [*OTHERS, "drainer.kube", "drainer.limiter"])
+@pytest.mark.parametrize("module", [*OTHERS, "drainer.kube", "drainer.limiter", "drainer.health"])
 def test_the_agent_starts_without(module: str) -> None:
     loaded = subprocess.run(
         [sys.executable, "-c", f"import sys, drainer.run; print({module!r} in sys.modules)"],

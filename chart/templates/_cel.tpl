@@ -138,6 +138,11 @@ and `annotations`. `problems` are sentences; with one of them nothing is put in.
       ? ['{{ $prefix }}/notify-url leads to another host: give {{ $prefix }}/notify-remote, true, or a URL of loopback'] : [])
     + variables.notifyPort.filter(p, p == variables.port || {{ include "drainer.cel.isAppPort" "p" }})
       .map(p, '{{ $prefix }}/notify-url is on port ' + p + ', which is counted or the agent\'s own: give it a port of its own')
+    + {{ include "drainer.cel.given" "'health-port'" }}.findAll('[0-9]+').filter(p, !{{ include "drainer.cel.isAppPort" "p" }})
+      .map(p, '{{ $prefix }}/health-port is ' + p + ', which is no port of the app')
+    + ['health-max-memory', 'health-max-cpu', 'health-max-descriptors']
+      .filter(f, !({{ include "drainer.cel.given" "f" }} in ['', 'off']) && {{ include "drainer.cel.given" "'usage'" }} in ['', 'off'])
+      .map(f, '{{ $prefix }}/' + f + ' needs to know what the app takes: give {{ $prefix }}/usage, auto, processes or metrics')
     + {{ include "drainer.cel.given" "'websocket-ports'" }}.findAll('[0-9]+').filter(p, !{{ include "drainer.cel.isAppPort" "p" }})
       .map(p, '{{ $prefix }}/websocket-ports has ' + p + ', which is no port of the app')
 - name: problems
@@ -178,7 +183,7 @@ variables.appPorts.findAll('[0-9]+(-[0-9]+)?').map(r, r.split('-'))
   {{ include "drainer.cel.texts" .flags }}
   .filter(f, variables.annotations[?'{{ $prefix }}/' + f].orValue('').trim() != ''
     && ![variables.annotations['{{ $prefix }}/' + f].trim()].all(v, {{ .holds }}))
-  .map(f, '{{ $prefix }}/' + f + {{ if ne .kind "secret" }}'=' + variables.annotations['{{ $prefix }}/' + f] + {{ end }}' cannot be used; allowed: {{ .allowed }}')
+  .map(f, '{{ $prefix }}/' + f + {{ if not (has .kind (list "secret" "fields")) }}'=' + variables.annotations['{{ $prefix }}/' + f] + {{ end }}' cannot be used; allowed: {{ .allowed }}')
   {{- if lt (add1 $index) (len $checks) }},{{ end }}
 {{- end }}
 ]

@@ -77,6 +77,7 @@ matchExpressions:
     "status" (or .Values.rbac.servingLabel $condition .Values.rbac.deletionCost)
     "events" .Values.rbac.events
     "others" .Values.rbac.neverLast
+    "metrics" .Values.rbac.podMetrics
     | toYaml -}}
 {{- end }}
 

@@ -31,6 +31,23 @@ A test holds them to drainer/settings.py.
 - {flag: max-rate, kind: rate}
 - {flag: full, kind: words, words: [auto, label, readiness, metric]}
 - {flag: never-last, kind: words, words: ["true", "false"]}
+- {flag: health, kind: words, words: ["off", handshake, ping, echo]}
+- {flag: health-port, kind: port}
+- {flag: health-path, kind: target-path}
+- {flag: health-host, kind: host-field}
+- {flag: health-origin, kind: origin}
+- {flag: health-subprotocols, kind: subprotocols}
+- {flag: health-headers, kind: fields}
+- {flag: health-tls, kind: words, words: ["true", "false"]}
+- {flag: health-interval, kind: positive}
+- {flag: health-latency, kind: positive}
+- {flag: health-misses, kind: some-count}
+- {flag: health-max-connections, kind: limit}
+- {flag: health-max-memory, kind: memory}
+- {flag: health-max-cpu, kind: cores}
+- {flag: health-max-descriptors, kind: limit}
+- {flag: usage, kind: words, words: ["off", auto, processes, metrics]}
+- {flag: usage-interval, kind: positive}
 - {flag: callers, kind: words, words: [known, all]}
 - {flag: trusted-sources, kind: networks}
 - {flag: token, kind: secret}
@@ -98,6 +115,40 @@ auto-limit:
   allowed: auto, or a whole number from 1 to 1000000
   holds: >-
     v == 'auto' || (v.matches('^[0-9]{1,7}$') && int(v) >= 1 && int(v) <= 1000000)
+some-count:
+  allowed: a whole number from 1 to 1000000
+  holds: >-
+    v.matches('^[0-9]{1,7}$') && int(v) >= 1 && int(v) <= 1000000
+target-path:
+  allowed: a path that begins with /, with or without a query, in printable ASCII without blanks
+  holds: >-
+    v.matches('^/[!"$-~]*$')
+host-field:
+  allowed: a host name or address, with or without a port; or nothing
+  holds: >-
+    v.matches('^([A-Za-z0-9._~%-]+|[[][0-9A-Fa-f:.]+[]])(:[0-9]{1,5})?$')
+origin:
+  allowed: an origin like https://chat.example, in printable ASCII without blanks; or nothing
+  holds: >-
+    v.matches('^[!-~]+$')
+subprotocols:
+  allowed: names of subprotocols, like v2.chat,v1.chat, each once; or nothing
+  holds: >-
+    v.matches('^[,[:space:]]*[!#$%&*+.^_|~0-9A-Za-z-]+([,[:space:]]+[!#$%&*+.^_|~0-9A-Za-z-]+)*[,[:space:]]*$')
+    && [v.findAll('[^,[:space:]]+')].all(names, names.all(n, names.filter(m, m == n).size() == 1))
+fields:
+  allowed: "lines like `Authorization: Bearer abc` in printable ASCII, 8192 bytes in all, without the fields of the handshake itself; or nothing"
+  holds: >-
+    v.matches('^([ \\t]*([!#$%&*+.^_|~0-9A-Za-z-]+:[ -~]*)?[\\r\\n]*)*$') && size(v) <= 8192
+    && !v.matches('(?im)^[ \\t]*(host|origin|connection|upgrade|content-length|transfer-encoding|sec-websocket-[^:]*):')
+memory:
+  allowed: off, or bytes as Kubernetes writes them, like 512Mi or 1.5Gi, at least 1Mi
+  holds: >-
+    v.matches('^(off|[0-9]{1,15}([.][0-9]{1,9})?[MGT]i?|[0-9]{4,15}([.][0-9]{1,9})?(k|Ki)|[0-9]{7,19})$') && v.matches('[1-9o]')
+cores:
+  allowed: off, or cores as Kubernetes writes them, like 1.5 or 500m, at least 1m
+  holds: >-
+    v.matches('^(off|[0-9]{1,6}([.][0-9]{1,3})?|[0-9]{1,9}m)$') && v.matches('[1-9o]')
 close:
   allowed: some of notify, websocket, shutdown, reset in the order wished, each once, reset last; or nothing
   holds: >-

@@ -17,9 +17,9 @@ import threading
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from drainer.closers.handshake import ANY, given_by, wanted_by
 from drainer.closers.tap_filter import BPF, HEAD, handshake_filter
 from drainer.errors import SocketTableError
+from drainer.handshake import ANY, given_by, wanted_by
 
 _ETH_P_ALL = 0x0003
 """The only protocol for which a packet socket is shown what leaves (net/core/dev.c, dev_queue_xmit_nit)."""

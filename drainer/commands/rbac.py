@@ -16,6 +16,7 @@ from drainer.commands.removal import is_agent, variables_of
 from drainer.keys import DELETION_COST, SERVING
 from drainer.settings import BY_NAME
 from drainer.sidecar import NAME
+from drainer.target import SOURCES
 
 REASONS = ("DrainStarted", "Drained", "DrainDeadline", "DrainResumed")
 """Of the agent's Events."""
@@ -35,6 +36,8 @@ class Rights:
     """The pod's deletion cost."""
     others: bool = False
     """It reads too who else is in its Services, when it is full."""
+    metrics: bool = False
+    """It reads too what the pod takes."""
 
     @property
     def status(self) -> bool:
@@ -45,7 +48,10 @@ class Rights:
         return Rights(*(getattr(self, row.name) or getattr(other, row.name) for row in fields(self)))
 
     def __str__(self) -> str:
-        return "; ".join(f"{', '.join(verbs)} {resource}" for _, resource, verbs in self.rules())
+        return "; ".join(
+            f"{', '.join(verbs)} {f'{resource}.{group}' if group else resource}"
+            for group, resource, verbs in self.rules()
+        )
 
     def rules(self) -> list[tuple[str, str, list[str]]]:
         """(API group, resource, verbs)."""
@@ -54,6 +60,7 @@ class Rights:
             *([("", "pods/status", ["patch"])] if self.status else []),
             *([("", "events", ["create"])] if self.events else []),
             *([("discovery.k8s.io", "endpointslices", ["list"])] if self.others else []),
+            *([("metrics.k8s.io", "pods", ["get"])] if self.metrics else []),
         ]
 
 
@@ -66,7 +73,8 @@ def rights_of(settings: Mapping[str, str]) -> Rights:
     )
     is_limited = values["max_connections"] != "off" or values["max_rate"] != "off"
     is_said = signal_of(values["full"] or "", has_label=label) is not Signal.METRIC
-    return Rights(label, gate or condition, events, cost, never_last and is_limited and is_said)
+    metrics = "metrics" in SOURCES[values["usage"] or ""]
+    return Rights(label, gate or condition, events, cost, never_last and is_limited and is_said, metrics)
 
 
 def needs(manifest: Mapping[str, Any], namespace: str = "") -> dict[tuple[str, str], Rights]:

@@ -39,7 +39,7 @@ class Api:
         self._pod = pod
         self._on_note = on_note
         self._on_trouble = on_trouble
-        client = Client(Access(pod.server, folder), pod, on_trouble)
+        self.client = client = Client(Access(pod.server, folder), pod, on_trouble)
         self.watch = PodWatch(client, pod.uid, random)
         self.reporter = Reporter(client, pod, wishes, readiness, random)
         self.neighbours = Neighbours(client, pod.uid)

@@ -1,4 +1,4 @@
-"""The five calls. A connection each: at rest there is none, and an API server that has moved is found again."""
+"""The six calls. A connection each: at rest there is none, and an API server that has moved is found again."""
 
 from __future__ import annotations
 
@@ -67,6 +67,14 @@ class Client:
             pod = _object(await self._read(response))
             self._succeeded(Operation.GET)
             return pod
+
+    async def metrics(self) -> Mapping[str, Any]:
+        """The own pod's PodMetrics. Raises ApiError."""
+        path = f"/apis/metrics.k8s.io/v1beta1/namespaces/{self._pod.namespace}/pods/{self._pod.name}"
+        async with self._ask(Operation.METRICS, "GET", path) as response:
+            metrics = _object(await self._read(response))
+            self._succeeded(Operation.METRICS)
+            return metrics
 
     async def watch(self, version: str) -> AsyncGenerator[tuple[str, Mapping[str, Any]], None]:
         """(type, object) of each change after `version`, until the API server ends it. Raises ApiError."""

@@ -21,6 +21,8 @@ class Operation(StrEnum):
     """An Event about the own pod."""
     LIST = "list"
     """The EndpointSlices of the pod's Services, when it is full."""
+    METRICS = "metrics"
+    """The memory and CPU of the own pod (metrics.k8s.io)."""
 
 
 class ApiResult(StrEnum):

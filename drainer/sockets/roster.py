@@ -101,9 +101,9 @@ class Roster:
     def listeners(self) -> list[Listener]:
         """Who listens on the ports, by a dump."""
         return [
-            Listener(cookie, port, inode, exact.local_address(name))
+            Listener(cookie, port, inode, exact.local_address(name), uid)
             for run in self._rows(self._listen_request)
-            for cookie, port, inode, name in zip(run.ids, run.ports, run.inodes, run.names, strict=True)
+            for cookie, port, inode, name, uid in zip(run.ids, run.ports, run.inodes, run.names, run.uids, strict=True)
         ]
 
     def identify(

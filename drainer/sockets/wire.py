@@ -36,7 +36,7 @@ _ATTRIBUTE = struct.Struct("=HH")
 INT = struct.Struct("=i")
 
 # Offsets in one message: nlmsghdr (16), then struct inet_diag_msg (72).
-_FAMILY, _STATE, _COOKIE, _NAME_END, _WQUEUE, _INODE, ROW_SIZE = 16, 17, 60, 68, 76, 84, 88
+_FAMILY, _STATE, _COOKIE, _NAME_END, _WQUEUE, _UID, _INODE, ROW_SIZE = 16, 17, 60, 68, 76, 80, 84, 88
 NAME_SIZE = _NAME_END - _FAMILY
 """Bytes of a message that name its socket to the kernel: the family, three that do not matter, inet_diag_sockid."""
 
@@ -110,6 +110,11 @@ class Run:
     def inodes(self) -> list[int]:
         """N of `socket:[N]` in /proc/PID/fd; 0 for a socket that nobody has a descriptor of."""
         return self._words(_INODE)
+
+    @property
+    def uids(self) -> list[int]:
+        """Whose each socket is."""
+        return self._words(_UID)
 
     @property
     def unsent(self) -> list[int]:

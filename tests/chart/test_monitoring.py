@@ -18,7 +18,7 @@ from drainer.metrics import render
 from tests.chart import helm
 from tests.chart.helm import CHART, yaml
 from tests.unit.limits import limit
-from tests.unit.statuses import make_status
+from tests.unit.statuses import VITALS, make_status
 
 needs_promtool = pytest.mark.skipif(
     shutil.which("promtool") is None, reason="needs the program promtool (Debian: prometheus)"
@@ -162,7 +162,8 @@ _SUFFIX = re.compile(r"_(bucket|count|sum)$")
 
 def known() -> set[str]:
     """Every metric that an agent serves, as it is named in a scrape."""
-    text, _ = render(make_status(closers={"reset": None}, api_requests={"get": {"ok": 1}}, limit=limit()), "", 1e9)
+    known = make_status(closers={"reset": None}, api_requests={"get": {"ok": 1}}, limit=limit(), vitals=VITALS)
+    text, _ = render(known, "", 1e9)
     return {re.split(r"[{ ]", line)[0] for line in text.decode().splitlines() if not line.startswith("#")}
 
 

@@ -216,6 +216,7 @@ def test_without_it_no_annotation_may_be_set() -> None:
         ({"servingLabel": False, "condition": False, "events": False}, [["pods"]]),
         ({"servingLabel": False, "condition": False}, [["pods"], ["events"]]),
         ({"events": False}, [["pods"], ["pods/status"]]),
+        ({"servingLabel": False, "condition": False, "events": False, "podMetrics": True}, [["pods"], ["pods"]]),
         (
             {"servingLabel": False, "condition": False, "readinessGate": True, "events": False},
             [["pods"], ["pods/status"]],
@@ -236,18 +237,18 @@ def test_the_role_is_exactly_what_is_switched_on(switches: dict[str, bool], rule
     policies = [item for item in rendered if item["kind"] == "ValidatingAdmissionPolicy"]
 
     assert [rule["resources"] for rule in role["rules"]] == rules
-    assert [rule["verbs"] for rule in role["rules"]] == [
-        {
-            "pods": ["get", "watch"],
-            "pods/status": ["patch"],
-            "events": ["create"],
-            "endpointslices": ["list"],
-        }[name]
-        for (name,) in rules
-    ]
+    expected = {
+        ("", "pods"): ["get", "watch"],
+        ("", "pods/status"): ["patch"],
+        ("", "events"): ["create"],
+        ("discovery.k8s.io", "endpointslices"): ["list"],
+        ("metrics.k8s.io", "pods"): ["get"],
+    }
+    for rule in role["rules"]:
+        assert rule["verbs"] == expected[rule["apiGroups"][0], rule["resources"][0]]
     held = [rule["resources"] for policy in policies for rule in policy["spec"]["matchConstraints"]["resourceRules"]]
     # Reading is held by no policy.
-    assert held == [rule for rule in rules[1:] if rule != ["endpointslices"]]
+    assert held == [rule for rule in rules[1:] if rule not in (["endpointslices"], ["pods"])]
 
 
 def test_the_policy_is_enforced() -> None:

@@ -95,6 +95,33 @@ def test_a_token_is_not_printed() -> None:
     assert "s3cr" not in said
 
 
+def test_headers_are_not_printed() -> None:
+    (said,) = warnings(pod(annotations={annotation("health_headers"): "Authorization s3cret"}))
+
+    assert "drainer.dev/health-headers cannot be used" in said
+    assert "s3cr" not in said
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"health_port": "9999"}, "drainer.dev/health-port is 9999, which is no port of the app"),
+        ({"health_max_cpu": "2", "health_max_memory": "1Gi"}, "health-max-cpu needs to know what the app takes"),
+        ({"health_max_cpu": "2", "usage": "off"}, "give drainer.dev/usage, auto, processes or metrics"),
+    ],
+)  # fmt: skip
+def test_what_would_end_the_agent_at_its_start_is_named(given: dict[str, str], words: str) -> None:
+    said = warnings(pod(annotations={annotation(name): text for name, text in given.items()}))
+
+    assert words in "".join(said)
+
+
+def test_bounds_beside_the_usage_that_they_need_are_well() -> None:
+    given = {"health_port": "8080", "health_max_cpu": "2", "health_max_memory": "off", "usage": "auto"}
+
+    assert warnings(pod(annotations={annotation(name): text for name, text in given.items()})) == []
+
+
 def test_an_annotation_that_nobody_reads_is_named() -> None:
     (said,) = warnings(pod(annotations={"drainer.dev/settel": "5s", "example.com/settel": "5s"}))
 

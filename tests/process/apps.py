@@ -65,6 +65,7 @@ class BareApp:
         self.port: int = self.listener.getsockname()[1]
         self._clients: list[socket.socket] = []
         self._accepted: list[socket.socket] = []
+        self._strangers: list[socket.socket] = []
 
     def connect(
         self, host: str = "127.0.0.1", source: str | None = None, receive_buffer: int = 0
@@ -77,7 +78,11 @@ class BareApp:
             client.bind((source, 0))
         client.settimeout(PATIENCE)
         client.connect((host, self.port))
-        accepted, _ = self.listener.accept()
+        accepted, peer = self.listener.accept()
+        while peer[1] != client.getsockname()[1]:
+            # Somebody else's, who asks the app whether it is well: it is left without an answer.
+            self._strangers.append(accepted)
+            accepted, peer = self.listener.accept()
         self._clients.append(client)
         self._accepted.append(accepted)
         return client, accepted
@@ -107,6 +112,8 @@ class BareApp:
 
     def close(self) -> None:
         self.all_leave()
+        for stranger in self._strangers:
+            stranger.close()
         self.listener.close()
 
 

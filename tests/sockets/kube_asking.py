@@ -57,10 +57,13 @@ class Asking:
     async def slices(self) -> object:
         return await self.client.slices()
 
+    async def metrics(self) -> Mapping[str, Any]:
+        return await self.client.metrics()
+
 
 CALLS = {
     Operation.GET: Asking.get, Operation.WATCH: Asking.watch, Operation.PATCH: Asking.patch,
-    Operation.EVENT: Asking.event, Operation.LIST: Asking.slices,
+    Operation.EVENT: Asking.event, Operation.LIST: Asking.slices, Operation.METRICS: Asking.metrics,
 }  # fmt: skip
 
 

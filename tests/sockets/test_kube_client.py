@@ -46,6 +46,14 @@ async def test_a_pod_is_read_by_its_metadata_alone_or_whole(api: KubeApi) -> Non
     assert asking.troubles == []
 
 
+async def test_the_metrics_of_the_own_pod_are_read(api: KubeApi) -> None:
+    asking = Asking(api)
+    assert (await failed(asking, Operation.METRICS)).result is ApiResult.NOT_FOUND
+    api.pod_metrics = {"timestamp": TIME, "containers": []}
+    assert await asking.metrics() == api.pod_metrics
+    assert asking.counted(Operation.METRICS) == {"ok": 1, "not_found": 1}
+
+
 async def test_a_patch_sets_label_and_condition(api: KubeApi) -> None:
     asking = Asking(api)
     await asking.patch()

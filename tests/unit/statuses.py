@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from drainer.callers import Trust
+from drainer.cost import Fit, Reading, Usage
 from drainer.deletion import Deletion
 from drainer.model import Census, CensusError, Histogram, PortCount, Source
 from drainer.phases import Closings, Phase, Result
 from drainer.status import Status
+from drainer.vitals import Check, Checkup, Name, Vitals
 from tests.unit.fakes import PORT
+
+VITALS = Vitals(
+    Checkup(0.0, [Check(name, passed=True) for name in Name]),
+    Usage("processes", Reading(0.0, 0, 0.0), 0.0, Fit(1.0, 0.0, 0.0, 1.0, 9.0, 0.0, 9.0), None),
+)
+"""Of an agent that knows everything about its app."""
 
 
 def make_census(ports: dict[int, PortCount] | None = None, taken_at: float = 0.0, **changes: object) -> Census:
@@ -42,5 +50,6 @@ def make_status(**changes: object) -> Status:
         "closers": {},
         "closings": Closings(),
         "left_by_themselves": 0,
+        "vitals": Vitals(),
     }
     return Status(**(values | changes))  # type: ignore[arg-type] # each is of its field's type

@@ -174,7 +174,7 @@ def test_a_token_is_shown_nowhere() -> None:
 
 def test_everything_else_is_shown() -> None:
     shown = config(SETTLE="1s").shown()
-    assert set(shown) == {setting.name for setting in SETTINGS} - {"token", "token_file"}
+    assert set(shown) == {setting.name for setting in SETTINGS} - {"token", "token_file", "health_headers"}
     assert shown["settle"] == 1.0
 
 
@@ -252,7 +252,8 @@ NAMES = st.sampled_from([setting.name for setting in SETTINGS])
 
 
 OPTIONAL_SETTINGS = {"grace_period", "timeout", "idle_after", "straggler_time", "close_rate", "pod"} | {
-    "max_connections", "resume_below", "max_rate"
+    "max_connections", "resume_below", "max_rate", "health_port",
+    "health_max_connections", "health_max_memory", "health_max_cpu", "health_max_descriptors",
 }  # fmt: skip
 
 

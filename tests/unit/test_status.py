@@ -11,6 +11,7 @@ from drainer.deletion import Deletion
 from drainer.model import Census, CensusError, Histogram, PortCount, Reason, Source, TcpState
 from drainer.phases import Closings, Outcome, Pace, Phase, Result, Tally
 from drainer.status import DrainStatus, Status, outcome_as_json
+from drainer.vitals import Vitals
 from tests.unit.limits import limit
 
 TALLY = Tally(began_at=90.0, at=99.5004, at_start=7, arrived=2, left=4, remaining=5)
@@ -48,6 +49,7 @@ SERVING = Status(
     closers={"notify": None, "reset": "CAP_NET_ADMIN"},
     closings=Closings(),
     left_by_themselves=0,
+    vitals=Vitals(),
 )
 
 

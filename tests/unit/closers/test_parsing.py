@@ -7,11 +7,11 @@ import struct
 import pytest
 
 from drainer.closers.descriptors import Inodes
-from drainer.closers.handshake import ANY, accept_of, given_by, wanted_by
 from drainer.closers.loops import READS, UNTOLD, WRITES, chunks, parse_call, parse_interests
 from drainer.closers.tap import parse
 from drainer.closers.tap_filter import handshake_filter
 from drainer.closers.websocket import close_frame
+from drainer.handshake import ANY, accept_of, given_by, wanted_by
 from tests.unit.closers.packets import INCOMING, LOCAL, OTHER_HOST, OUTGOING, PEER, Packet, delivered
 
 EPOLL = b"""pos:\t0

@@ -36,6 +36,9 @@ QUIET = {"events": "false", "condition": "false"}
         ({**QUIET, "max_rate": "10", "serving_label": "true", "full": "metric"}, Rights(label=True)),
         ({**QUIET, "max_rate": "10", "serving_label": "true", "never_last": "false"}, Rights(label=True)),
         ({**QUIET, "max_rate": "off", "serving_label": "true"}, Rights(label=True)),
+        ({"events": "false", "condition": "false", "usage": "processes"}, Rights()),
+        ({"events": "false", "condition": "false", "usage": "metrics"}, Rights(metrics=True)),
+        ({"events": "false", "condition": "false", "usage": "auto"}, Rights(metrics=True)),
     ],
 )
 def test_the_settings_say_what_is_written(settings: dict[str, str], rights: Rights) -> None:
@@ -90,6 +93,12 @@ def test_an_agent_that_only_reads_needs_no_policy() -> None:
     role, binding = rendered("shop", "chat", Rights())
     assert [rule["resources"] for rule in role["rules"]] == [["pods"]]
     assert binding["kind"] == "RoleBinding"
+
+
+def test_who_reads_metrics_may_read_no_more_and_needs_no_policy() -> None:
+    role, _ = rendered("shop", "chat", Rights(metrics=True))
+    assert role["rules"][1:] == [{"apiGroups": ["metrics.k8s.io"], "resources": ["pods"], "verbs": ["get"]}]
+    assert str(Rights(metrics=True)) == "get, watch pods; get pods.metrics.k8s.io"
 
 
 def test_the_policy_looks_only_at_what_the_role_allows() -> None:

@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-import re
+import math
 from collections.abc import Iterator
 
 from drainer.commands.doctor.case import Case
 from drainer.commands.doctor.checks.check import Check
 from drainer.commands.doctor.findings import Found, Severity
+from drainer.quantity import quantity
 
-_UNITS = {
-    "": 1,
-    "m": 0.001,
-    "k": 1e3,
-    "M": 1e6,
-    "G": 1e9,
-    "T": 1e12,
-    "Ki": 2**10,
-    "Mi": 2**20,
-    "Gi": 2**30,
-    "Ti": 2**40,
-}
-_QUANTITY = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)(m|k|M|G|T|Ki|Mi|Gi|Ti|)", re.ASCII)
 LEAST_MEMORY = 64 * 2**20
 """Bytes: 37 MiB at rest, and as much again while 50,000 connections are closed (README, figures)."""
 
@@ -99,13 +87,20 @@ def no_requests(case: Case) -> Iterator[Found]:
 def memory_limit(case: Case) -> Iterator[Found]:
     """Less than it needs."""
     limit = case.sidecar.node["resources"]["limits"]["memory"]
-    match = _QUANTITY.fullmatch(str(limit.value))
-    if match and float(match[1]) * _UNITS[match[2]] < LEAST_MEMORY:
+    if limit and _bytes(str(limit.value)) < LEAST_MEMORY:
         yield Found(
             limit.path,
             f"{limit.value} is little: an agent that is killed for its memory in the middle of a drain cuts everybody",
             "96Mi, the more the more connections are closed",
         )
+
+
+def _bytes(text: str) -> float:
+    """More than any limit for what is no quantity: the API server says so."""
+    try:
+        return quantity(text)
+    except ValueError:
+        return math.inf
 
 
 def port_taken(case: Case) -> Iterator[Found]:
