@@ -1,4 +1,4 @@
-"""The command line: run, census, inject, doctor, status, version. Heavy imports happen inside the commands."""
+"""The command line: run, census, inject, doctor, status, advise, version. Heavy imports happen inside the commands."""
 
 from __future__ import annotations
 
@@ -44,6 +44,10 @@ def main(arguments: Sequence[str], early: list[int]) -> Exit:
             return _doctor(parsed)
         elif parsed.command == "status":
             return _status(parsed)
+        elif parsed.command == "advise":
+            from drainer.commands.advise.command import advice_for  # noqa: PLC0415 - not needed by the other commands
+
+            sys.stdout.write(advice_for(parsed))
         else:
             sys.stdout.write(f"drainer {__version__}\n")
     except ConfigError as error:
@@ -127,6 +131,13 @@ def _parser(command: Sequence[str]) -> argparse.ArgumentParser:
         from drainer.commands.status.flags import add_flags as add_status_flags  # noqa: PLC0415 - the same
 
         add_status_flags(status)
+    advise = commands.add_parser(
+        "advise", help="say what a pod should request, from what a connection has cost", allow_abbrev=False
+    )
+    if command == ["advise"]:
+        from drainer.commands.advise.flags import add_flags as add_advise_flags  # noqa: PLC0415 - the same
+
+        add_advise_flags(advise)
     commands.add_parser("version", help="print the version")
     return parser
 

@@ -7,6 +7,7 @@
     |-- StartError           the agent cannot start: its port is taken
     |-- ManifestError        a manifest that cannot be read
     |-- MissingExtraError    a command needs packages that the agent does without
+    |-- AdviceError          there is too little to advise on
     |-- ClusterError         a command cannot get what it needs from the API server
     `-- SocketTableError     the kernel's socket table could not be read
         |-- RefusedError     ... and will not be: sock_diag is not to be had here
@@ -69,6 +70,10 @@ class MissingExtraError(DrainerError):
 
 class ClusterError(DrainerError):
     """A command cannot get what it needs from the API server; the message says what and why."""
+
+
+class AdviceError(DrainerError):
+    """There is no advice; the message is the reason."""
 
 
 class SocketTableError(DrainerError):
