@@ -38,6 +38,7 @@ _PROBE = {
     "tcpSocket": {"port": (int, str)},
     "grpc": {"port": int},
     "periodSeconds": int,
+    "timeoutSeconds": int,
     "failureThreshold": int,
     "terminationGracePeriodSeconds": int,
 }
