@@ -14,6 +14,7 @@ from tests.process.conftest import Pod
 from tests.process.harness import Agent
 
 # ruff: noqa: F401 - the tests of others, with another fixture
+from tests.process.test_closing import needs_net_admin
 from tests.process.test_families import (
     test_clients_of_either_family_are_counted_and_drained,
     test_websocket_clients_of_both_families_hold_one_drain,
@@ -116,6 +117,22 @@ def test_handshakes_that_are_answered_in_a_drain_are_nobodys_connections(pod: Pr
     told = hook.answer(2 * UNIT).json()
     assert (told["outcome"], told["connections_at_start"], told["arrived"], told["left"]) == ("drained", 1, 0, 1)
     assert opened(agent) == 1
+
+
+@needs_net_admin
+def test_no_closer_sees_a_handshake_that_hangs(pod: ProbedPod) -> None:
+    app = pod.bare_app()
+    agent = pod.agent(app.port, readiness="never", health_latency="5s", close="reset", grace_period=setting(8),
+                      app_reserve=setting(1))  # fmt: skip
+    app.clients(3)
+    agent.counts(3)
+    hook = agent.hook()
+    agent.reaches("closing")
+    until(lambda: agent.status()["connections"]["excluded"]["ignored_peer"], bool)
+    told = hook.answer().json()
+    assert (told["outcome"], told["closed"], told["attempts"]) == ("drained", {"reset": 3}, {"reset": {"sent": 3}})
+    # And the handshake is still there: nobody has reset it.
+    assert agent.status()["connections"]["excluded"]["ignored_peer"] == 1
 
 
 def test_a_drain_says_no_to_new_clients_in_both_places_and_kills_nobody(pod: ProbedPod) -> None:
