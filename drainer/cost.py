@@ -13,6 +13,8 @@ HALF_LIFE = 6 * 3600.0
 """Seconds after which a sample counts half: a day's rise and fall is seen, and last week is forgotten."""
 _MOST_ALIKE = 0.99
 """How alike residuals that follow each other may be taken to be: 1 would leave no sample at all."""
+_ROUNDING = 1e-12
+"""What is left of a line's ups and downs where nothing is left but the arithmetic's own noise."""
 _FEWEST = 2.0
 """A line has two parameters: with so many samples or fewer nothing is left to tell how sure it is."""
 
@@ -145,7 +147,7 @@ class Line:
     @property
     def _alike(self) -> float:
         """0..1: the correlation of residuals that follow each other. Memory moves slowly: a sample says little new."""
-        if self._residuals <= 0.0:
+        if self._residuals <= _ROUNDING * self._yy:
             return 0.0
         return min(_MOST_ALIKE, max(0.0, self._neighbours / self._residuals))
 

@@ -199,3 +199,5 @@ def about(workload: Workload, sidecar: Sidecar) -> Iterator[Remark]:
         )
     if sidecar.settings.get("token"):
         yield Remark(Hint.TOKEN_SHOWN, "the token stands in the manifest: who can read the pod can read it")
+    if sidecar.settings.get("health_headers"):
+        yield Remark(Hint.HEADERS_SHOWN, "health_headers stand in the manifest: who can read the pod can read them")

@@ -68,6 +68,8 @@ class Hint(StrEnum):
     """A chosen closer needs rights that the sidecar is not given."""
     TOKEN_SHOWN = "token-shown"  # noqa: S105 - a word, not a secret
     """The token stands in the manifest: whoever can read the pod can read it."""
+    HEADERS_SHOWN = "headers-shown"
+    """The headers of the handshake stand in the manifest, likewise."""
     MESH_PORT = "mesh-port"
     """The agent's port was excluded from the mesh, for the kubelet calls without its certificate."""
     MESH_PROXY = "mesh-proxy"

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from drainer.commands.advise.advice import Advice, Wish, advise
+from drainer.cost import Costs, Reading
 from drainer.errors import AdviceError
+from drainer.vitals import Vitals
 
 KIB, MIB = 2**10, 2**20
 
@@ -145,3 +147,15 @@ def test_a_limit_without_room_for_one_connection_is_said() -> None:
     assert refused(status(MEMORY), Wish(0.25, memory=60 * MIB)) == (
         "a limit of 60.0 MiB leaves no room for a connection: the app takes 50.0 MiB without any"
     )
+
+
+def test_what_an_agent_shows_is_what_it_reads() -> None:
+    costs, spent = Costs(60), 0.0
+    for index in range(400):
+        connections = 50 + index * 37 % 500
+        spent += 15 * (0.05 + 0.0004 * connections)
+        costs.add("processes", Reading(index * 15.0, round(50 * MIB + 30 * KIB * connections), spent), connections)
+    shown = json.loads(json.dumps(Vitals(usage=costs.usage).as_json(6000.0)))
+    advice = advise(shown, Wish(connections=1000))
+    assert advice.memory_request == 80  # 50 MiB + 1000 x 30 KiB = 79.3 MiB
+    assert "399 independent samples, 50 to 549 connections, r2 1.00" in advice.because[0]

@@ -31,6 +31,8 @@ _HARMLESS = {
     "escalate_after": "10ms",
     "notify_url": "http://127.0.0.1/",
     "max_connections": "1000000",
+    "health": "ping",
+    "usage": "auto",
     "serving_label": "true",
     "token": _HIDDEN,
     "token_file": "",
@@ -102,7 +104,8 @@ class Given:
 
     def _stand_in(self, name: str) -> str:
         if name == "app_ports":
-            return self.texts.get("websocket_ports") or "1"
+            named = (self.texts.get(other) for other in ("websocket_ports", "health_port"))
+            return ",".join(filter(None, named)) or "1"
         if name == "websocket_ports":
             return ""
         if name == "close":

@@ -92,3 +92,10 @@ def test_a_deletion_cost_that_is_set_by_hand_stays_and_that_is_said() -> None:
     assert metadata_of(inject(given, Options(image=IMAGE, settings=settings)))["annotations"][DELETION_COST] == "-5"
     assert hints(entry_of(deployment(), settings=settings, renders_role=True)) == []
     assert hints(entry_of(given, settings=settings | {"deletion_cost": "false"}, renders_role=True)) == []
+
+
+def test_headers_that_can_be_read_are_said_and_not_shown() -> None:
+    settings = {"health": "ping", "health_headers": "Authorization: Bearer open-sesame"}
+    (entry,) = inject(deployment(), Options(image=IMAGE, settings=settings)).report
+    assert hints(entry) == [Hint.HEADERS_SHOWN]
+    assert "sesame" not in entry.remarks[0].text

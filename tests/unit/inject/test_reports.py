@@ -45,6 +45,15 @@ def test_the_words_stay() -> None:
         *("other-kind", "runs-to-completion", "workload-ref", "malformed"),
         *("opted-out", "windows", "name-taken", "has-sidecar", "no-app-port", "port-taken", "no-grace"),
         *("own-prestop", "unknown-container", "no-hook", "grace-raised", "grace-kept", "bent", "unknown-annotation"),
-        *("host-network", "plain", "closer-rights", "token-shown", "mesh-port", "mesh-proxy", "serving-label"),
+        *(
+            "host-network",
+            "plain",
+            "closer-rights",
+            "token-shown",
+            "headers-shown",
+            "mesh-port",
+            "mesh-proxy",
+            "serving-label",
+        ),
         *("readiness-gate", "own-deletion-cost", "role", "no-api-token"),
     ]

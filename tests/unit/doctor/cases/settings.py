@@ -52,8 +52,11 @@ WELL: dict[str, list[Edits]] = {
         (env("DRAINER_TOKEN"), env("DRAINER_TOKEN_FILE", "/token")),
         (env("DRAINER_FULL", "label"), env("DRAINER_SERVING_LABEL", source=HIDDEN)),
         (env("DRAINER_RESUME_BELOW", "900"), env("DRAINER_MAX_CONNECTIONS", source=HIDDEN)),
+        (env("DRAINER_APP_PORTS", source=HIDDEN), env("DRAINER_HEALTH", "ping"), env("DRAINER_HEALTH_PORT", "9000")),
+        (env("DRAINER_USAGE", source=HIDDEN), env("DRAINER_HEALTH", "ping"), env("DRAINER_HEALTH_MAX_CPU", "2")),
     ],
     "setting-odd": [
+        (env("DRAINER_HEALTH", source=HIDDEN), env("DRAINER_HEALTH_PATH", "/ws")),
         (env("DRAINER_SERVICE_PORT", "9808"),),
         (env("DRAINER_GRACE_PERIOD", source=HIDDEN), env("DRAINER_APP_RESERVE", "20s")),
         (side("envFrom", [{"configMapRef": {"name": "x"}}]), env("DRAINER_CALLERS", "all"), env("DRAINER_TOKEN")),
