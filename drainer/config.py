@@ -90,6 +90,7 @@ class Config:
     events: bool
     deletion_cost: bool
     service_account: str
+    page: bool
     log_level: str
     log_format: str
     pod: Pod | None = None

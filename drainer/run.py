@@ -30,6 +30,7 @@ from drainer.worker import Worker
 if TYPE_CHECKING:
     from drainer.health.parts import Parts
     from drainer.kube.api import Api
+    from drainer.page.live import Page
     from drainer.sockets.roster import Roster
 
 MAX_CONNECTIONS = 4096
@@ -69,7 +70,8 @@ async def _serve(
     callers = Callers(config.caller_policy(default_gateways()))
     observer = LogObserver()
     api = kubernetes(config, observer)
-    observers: list[Observer] = [observer, TerminationMessage()]
+    page = look(config)
+    observers: list[Observer] = [observer, TerminationMessage(), *([page] if page else [])]
     agent = Agent(
         CensusThread(table),
         ports=config.app_ports,
@@ -92,7 +94,7 @@ async def _serve(
         agent.vitals = parts.vitals
         parts.begin(agent.status, observer, api.client if api else None)
     limit = min(raise_descriptor_limit() - DESCRIPTOR_RESERVE, MAX_CONNECTIONS)
-    routes = (parts and parts.routes) or NO_HEALTH
+    routes = [*((parts and parts.routes) or NO_HEALTH), *(page.routes if page else ())]
     server = Server(agent, metrics.render, observer.view_failed, connection_limit=limit, routes=routes)
     for warning in config.warnings:
         logger.warning(warning)
@@ -110,6 +112,8 @@ async def _serve(
 
     for catchable in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(catchable, terminate, catchable)
+    if page:
+        page.begin(agent)
     await server.start(listener)
     if api:
         api.start(agent.status, lambda grace: agent.adopt(config.plan(grace)))
@@ -123,6 +127,8 @@ async def _serve(
     for number in early:
         terminate(number)
     await stopping
+    if page:
+        page.leave()
     await server.stop()
     if api:
         await api.leave()
@@ -167,6 +173,15 @@ def health(config: Config) -> Parts | None:
     from drainer.health.parts import Parts  # noqa: PLC0415 - an agent that asks nothing should not carry it
 
     return Parts(plan, config.app_ports)
+
+
+def look(config: Config) -> Page | None:
+    """The page to look at, where it is wanted."""
+    if not config.page:
+        return None
+    from drainer.page.live import Page  # noqa: PLC0415 - an agent without a page should not carry it
+
+    return Page()
 
 
 def closers(config: Config, held: contextlib.AsyncExitStack) -> dict[str, Closer]:

@@ -8,6 +8,7 @@ GET /metrics           Prometheus or OpenMetrics
 GET /status            JSON
 POST /resume           back to serving
 GET /health[/live]     404, unless the package `health` brings them
+GET / and GET /stream  the page to look at, and what keeps it live (`page`)
 =====================  ==========================================================================================
 """
 
@@ -38,6 +39,9 @@ ACCEPT_BATCH = 8
 and a batch or two more before what the Gate turns away has given its descriptor back."""
 SHUTDOWN_TIMEOUT = 0.15
 """Seconds that answers get to be written when the agent exits."""
+
+GATE = web.AppKey("gate", Gate)
+"""For whoever streams: `answered` after each piece makes the other end's patience begin anew."""
 
 Render = Callable[[Status, str, float], tuple[bytes, str]]
 Handler = Callable[[web.Request, str], Awaitable[web.StreamResponse]]
@@ -103,6 +107,7 @@ class Server:
     async def start(self, listener: socket.socket) -> None:
         """Serve on a bound socket."""
         app = web.Application(client_max_size=16384)
+        app[GATE] = self._gate
         for route in self._routes:
             handler = self._serve(route.handler)
             app.router.add_route(route.method, route.path, handler, expect_handler=_expect_nothing)
