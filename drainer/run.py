@@ -21,6 +21,7 @@ from drainer.config import Config
 from drainer.crew import BlockingCloser, Closer, InThread
 from drainer.log import LogObserver, logger, set_up
 from drainer.observers import Observer
+from drainer.page import NoPage
 from drainer.policy import Container, Policy, Readiness
 from drainer.sockets.table import CensusThread, SocketTable
 from drainer.termination import TerminationMessage
@@ -71,7 +72,7 @@ async def _serve(
     observer = LogObserver()
     api = kubernetes(config, observer)
     page = look(config)
-    observers: list[Observer] = [observer, TerminationMessage(), *([page] if page else [])]
+    observers: list[Observer] = [observer, TerminationMessage(), *page.observers]
     agent = Agent(
         CensusThread(table),
         ports=config.app_ports,
@@ -94,7 +95,7 @@ async def _serve(
         agent.vitals = parts.vitals
         parts.begin(agent.status, observer, api.client if api else None)
     limit = min(raise_descriptor_limit() - DESCRIPTOR_RESERVE, MAX_CONNECTIONS)
-    routes = [*((parts and parts.routes) or NO_HEALTH), *(page.routes if page else ())]
+    routes = [*((parts and parts.routes) or NO_HEALTH), *page.routes]
     server = Server(agent, metrics.render, observer.view_failed, connection_limit=limit, routes=routes)
     for warning in config.warnings:
         logger.warning(warning)
@@ -112,8 +113,7 @@ async def _serve(
 
     for catchable in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(catchable, terminate, catchable)
-    if page:
-        page.begin(agent)
+    page.begin(agent)
     await server.start(listener)
     if api:
         api.start(agent.status, lambda grace: agent.adopt(config.plan(grace)))
@@ -127,8 +127,7 @@ async def _serve(
     for number in early:
         terminate(number)
     await stopping
-    if page:
-        page.leave()
+    page.leave()
     await server.stop()
     if api:
         await api.leave()
@@ -175,10 +174,10 @@ def health(config: Config) -> Parts | None:
     return Parts(plan, config.app_ports)
 
 
-def look(config: Config) -> Page | None:
+def look(config: Config) -> Page | NoPage:
     """The page to look at, where it is wanted."""
     if not config.page:
-        return None
+        return NoPage()
     from drainer.page.live import Page  # noqa: PLC0415 - an agent without a page should not carry it
 
     return Page()

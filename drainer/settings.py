@@ -234,9 +234,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("service_account", FOLDER, "/var/run/secrets/kubernetes.io/serviceaccount",
             "The folder with the API's token, ca.crt and namespace.",
             "Where the kubelet mounts it."),
-    Setting("page", FLAG, "true", "Whether / is a page to look at, live. It changes nothing, and shows strangers nothing "
-            "that /status does not.",
-            "Whoever wants to see a drain cannot switch it on any more; until then it costs some 100 KiB."),
+    Setting("page", FLAG, "true", "Whether / is a page to look at, live. It can change nothing, and tells "
+            "strangers nothing that /status does not.",
+            "Whoever wants to see a drain cannot switch it on any more; until then it costs some 150 KiB."),
     Setting("log_level", choice("debug", "info", "warning", "error"), "info", "The least that is logged.",
             "A drain is a handful of lines; at rest there are none."),
     Setting("log_format", choice("json", "text"), "json", "How a line is written.",

@@ -9,12 +9,12 @@ import json
 import socket
 import time
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 from aiohttp import web
 
 from drainer.addresses import parse_address
-from drainer.page import sheet
+from drainer.observers import Observer
+from drainer.page import Seen, sheet
 from drainer.page.record import Record
 from drainer.phases import Announce
 from drainer.status import Status
@@ -26,6 +26,8 @@ BEAT, DRAINING_BEAT = 1.0, 0.5
 """Seconds between two looks at the agent, and between two events of a stream."""
 SEND_BUFFER = 16384
 """Bytes (SO_SNDBUF) that the kernel keeps for one who does not read: without a bound it would be megabytes."""
+MAX_EVENT = 1 << 20
+"""Bytes, far above what an event has (some 10 KiB)."""
 RETRY_AFTER = 10
 
 _FULL = f"""All {PLACES} places are taken: so many people watch this agent live. Try again in {RETRY_AFTER} s, \
@@ -33,13 +35,6 @@ come through `kubectl port-forward` (then one who does not makes room), or read 
 """
 _ELSEWHERE = "The stream is for the agent's own page: open / in a browser, or read /status.\n"
 _END = "event: end\ndata: \n\n"
-
-
-class Seen(Protocol):
-    """What the page needs of an agent."""
-
-    def status(self) -> Status: ...
-    async def fresh_status(self) -> Status: ...
 
 
 class Reader:
@@ -81,6 +76,7 @@ class Page:
         self._refreshing: asyncio.Task[None] | None = None
         self._event = b""
         self._end = ""
+        self.observers: Sequence[Observer] = (self,)
         self.routes: Sequence[Route] = (Route("GET", "/", self._show), Route("GET", "/stream", self._stream))
 
     def begin(self, agent: Seen) -> None:
@@ -95,7 +91,8 @@ class Page:
         if self._refreshing is not None:
             self._refreshing.cancel()
         self._end = _END
-        self._publish()
+        if self._agent is not None:
+            self._look()
         for reader in self._readers:
             reader.dismiss()
 
@@ -104,7 +101,7 @@ class Page:
         self._record.announced(announce, status)
         self._pause = DRAINING_BEAT if status.drain else BEAT
         # Not now: others are yet to be told, and one of them may be the hook.
-        self._loop.call_soon(self._publish)
+        self._loop.call_soon(self._look)
 
     def sighted(self, status: Status) -> None:
         """See Observer: the next look will show it."""
@@ -123,14 +120,14 @@ class Page:
     def _beat(self) -> None:
         # On the beat of the clock: with a pause instead, now and then a second would have none.
         self._timer = self._loop.call_at((self._loop.time() // self._pause + 1) * self._pause, self._beat)
-        self._record.observe(self._seen.status())
-        self._publish()
+        self._look()
 
-    def _publish(self) -> None:
-        """Make the event of now, once for all who watch; nothing if nobody does."""
+    def _look(self) -> None:
+        """Remember what there is now, and make an event of it, once for all who watch."""
+        status = self._seen.status()
+        self._record.observe(status)
         if not self._readers:
             return
-        status = self._seen.status()
         self._event = f"data: {json.dumps(self._record.as_json(status, self._wall()))}\n\n{self._end}".encode()
         for reader in self._readers:
             reader.tell()
@@ -149,6 +146,7 @@ class Page:
 
     async def _show(self, _: web.Request, _peer: str) -> web.Response:
         status = await self._seen.fresh_status()
+        self._record.observe(status)
         html = self._sheet.html(self._record.as_json(status, self._wall()))
         return web.Response(body=html.encode(), headers=self._sheet.headers)
 
@@ -192,8 +190,10 @@ class Page:
         if transport is None:
             return
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+        # An event goes whole into our own buffer, which is empty then: to write is never to wait.
+        transport.set_write_buffer_limits(high=MAX_EVENT)
         await response.prepare(request)
-        self._publish()
+        self._look()
         is_last = False
         while not is_last:
             await reader.told()

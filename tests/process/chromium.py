@@ -8,12 +8,13 @@ import shutil
 import subprocess
 import tempfile
 import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import pytest
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import connect
 
 from tests.process.waiting import PATIENCE, until
 
@@ -37,12 +38,11 @@ class Chromium:
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=self._said)
         self._tabs: list[Tab] = []
 
-    def __enter__(self) -> Chromium:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
-        for tab in self._tabs:
-            tab.close()
+    def __exit__(self, *_: object) -> None:
+        self.close_tabs()
         self._process.terminate()
         self._process.wait(PATIENCE)
         self._said.close()
@@ -59,6 +59,10 @@ class Chromium:
         tab.go(url)
         return tab
 
+    def close_tabs(self) -> None:
+        while self._tabs:
+            self._tabs.pop().close()
+
     def _port(self) -> int:
         file = Path(self._folder.name, "DevToolsActivePort")
         until(lambda: (file.exists() and file.read_text(), self._process.poll()), lambda seen: bool(seen[0]))
@@ -69,7 +73,8 @@ class Tab:
     """One page."""
 
     def __init__(self, url: str) -> None:
-        self._socket: ClientConnection = connect(url, max_size=None, ping_interval=None, proxy=None)
+        self._open = ExitStack()
+        self._socket = self._open.enter_context(connect(url, max_size=None, ping_interval=None, proxy=None))
         self._calls = 0
         self._events: list[dict[str, Any]] = []
         for domain in ("Page", "Runtime", "Log", "Network"):
@@ -131,12 +136,14 @@ class Tab:
         """The URLs of all requests so far."""
         self.evaluate("0")
         return [
-            event["params"]["request"]["url"] for event in self._events if event["method"] == "Network.requestWillBeSent"
+            event["params"]["request"]["url"]
+            for event in self._events
+            if event["method"] == "Network.requestWillBeSent"
         ]
 
     def picture(self, path: Path, *, whole: bool = True) -> None:
         """A PNG of the page."""
-        self.call("Page.bringToFront")
+        self.show()
         taken = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=whole, **self._clip(whole))
         path.write_bytes(base64.b64decode(taken["data"]))
 
@@ -146,5 +153,23 @@ class Tab:
         width, height = self.evaluate("[innerWidth, document.documentElement.scrollHeight]")
         return {"clip": {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}}
 
+    def show(self) -> None:
+        """Before all other tabs, which are hidden then."""
+        self.call("Page.bringToFront")
+
+    def body_text(self) -> str:
+        """What stands on the page, found without a script."""
+        root = self.call("DOM.getDocument", depth=-1)["root"]
+        return " ".join(" ".join(texts(root)).split())
+
     def close(self) -> None:
-        self._socket.close()
+        self.call("Page.close")
+        self._open.close()
+
+
+def texts(node: dict[str, Any]) -> Iterator[str]:
+    """The text of a node of the document and of those below it."""
+    if node["nodeName"] == "#text":
+        yield node["nodeValue"]
+    for child in node.get("children", ()):
+        yield from texts(child)

@@ -189,6 +189,17 @@ class Agent(Child):
         """Have the call's connection closed with the agent, if nobody waits for the answer."""
         self._calls.append(call)
 
+    def watch(self) -> Call:
+        """A stream of the page, which nobody reads."""
+        return self._call("/stream")
+
+    def freeze(self) -> None:
+        """SIGSTOP."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
+
     def status(self) -> Any:
         return self.get("/status").json()
 
