@@ -22,7 +22,7 @@ fi; exit 1
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: chart help setup demo test check fmt lint types contracts docs cover bench clients rollout e2e node lock clean test-newest test-wheel delivery image sbom
+.PHONY: chart help setup demo page pictures test check fmt lint types contracts docs cover bench clients rollout e2e node lock clean test-newest test-wheel delivery image sbom
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,12 @@ $(READY): requirements/dev.txt pyproject.toml
 
 demo: setup ## a drain to look at
 	@$(PY) -m demo
+
+page: setup ## the same with a minute to open the agent's page in a browser; docs/page.md
+	@$(PY) -m demo --lead 60
+
+pictures: setup ## docs/page-*.png anew, by Chromium
+	@$(PY) docs/page_pictures.py
 
 test: setup ## all tests with coverage; PYTEST_ARGS='-k word' for some, without
 ifdef PYTEST_ARGS

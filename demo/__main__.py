@@ -22,6 +22,9 @@ def options() -> argparse.Namespace:
     parser.add_argument(
         "--stay", type=between(0, 400), metavar="N", help="so many do not leave by themselves (default: three of four)"
     )
+    parser.add_argument(
+        "--lead", type=between(1, 3600), default=3, metavar="S", help="serve so long before the stop (default: 3 s)"
+    )
     parser.add_argument("--no-closers", action="store_true", help="nobody closes them: a drain that fails")
     return parser.parse_args()
 
@@ -53,7 +56,7 @@ def main() -> int:
         for number in (signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, task.cancel)
         stay = chosen.clients * 3 // 4 if chosen.stay is None else chosen.stay
-        return await Story(Plan(chosen.clients, chosen.grace, stay, not chosen.no_closers)).play()
+        return await Story(Plan(chosen.clients, chosen.grace, stay, not chosen.no_closers, chosen.lead)).play()
 
     try:
         return 0 if asyncio.run(play()) else 1

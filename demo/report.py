@@ -20,6 +20,8 @@ class Plan:
     grace: float
     staying: int
     closers: bool
+    lead: float = 3.0
+    """Seconds of ordinary serving before the hook."""
 
     @property
     def window(self) -> float:

@@ -14,8 +14,6 @@ from demo.kubelet import HOOK, LEAST_GRACE, PROBE, WATCHER, Container, DemoError
 from demo.report import APP_RESERVE, Plan, Report
 from demo.view import Event, Scene, view_of
 
-LEAD = 3.0
-"""Seconds of ordinary serving before the hook."""
 AT_REST = 8.0
 """Seconds within which the agent has seen everybody: nobody who reads is given a census older than 5."""
 
@@ -38,7 +36,9 @@ class Story:
         self._now = asyncio.get_running_loop().time
         self._hook_at: float | None = None
         self._all_counted = asyncio.Event()
-        self._scene = Scene(f"A pod with {plan.clients} WebSocket clients is taken away.", LEAD, plan.window)
+        self._scene = Scene(
+            f"A pod with {plan.clients} WebSocket clients is taken away.", min(plan.lead, 3.0), plan.window
+        )
         self._view = view_of(self._scene)
 
     async def play(self) -> bool:
@@ -66,7 +66,7 @@ class Story:
             settings |= {"close": "websocket,notify", "websocket_ports": app_port, "notify_url": notify_url}
         agent, agent_port = await start_agent(app_port, self._agent_said, **settings)
         cleanup.push_async_callback(agent.kill)
-        self._say("agent", "the sidecar: counts the app's connections in the kernel")
+        self._say("agent", f"the sidecar: counts the app's connections; its page is http://{HOST}:{agent_port}/")
         crowd = Crowd(app_port)
         cleanup.push_async_callback(crowd.disperse)
         background = [asyncio.create_task(self._watch(agent_port)), asyncio.create_task(self._probe(agent_port))]
@@ -82,7 +82,7 @@ class Story:
 
     async def _serve_and_stop(self, app: Container, agent: Container, agent_port: int, crowd: Crowd) -> Report:
         plan = self._plan
-        self._scene.origin = self._now() + LEAD
+        self._scene.origin = self._now() + plan.lead
         first = await crowd.arrive(plan.clients)
         if crowd.refused:
             raise DemoError(f"{crowd.refused} of {plan.clients} clients could not connect to the app.")

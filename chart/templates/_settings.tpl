@@ -58,6 +58,7 @@ A test holds them to drainer/settings.py.
 - {flag: condition, kind: words, words: ["true", "false"]}
 - {flag: events, kind: words, words: ["true", "false"]}
 - {flag: deletion-cost, kind: words, words: ["true", "false"]}
+- {flag: page, kind: words, words: ["true", "false"]}
 - {flag: log-level, kind: words, words: [debug, info, warning, error]}
 - {flag: log-format, kind: words, words: [json, text]}
 {{- end }}

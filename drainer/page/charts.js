@@ -91,7 +91,7 @@ function drawRecent(svg, state) {
   const y = upright(picture, most, top, bottom, 4, left, right);
   const apart = LENGTHS.find((step) => length / step <= Math.max(2, picture.width / 110));
   for (let ago = 0; ago <= length; ago += apart) {
-    const said = ago === 0 ? "now" : ago < 120 && length <= 120 ? `−${ago} s` : `−${ago / 60} min`;
+    const said = ago === 0 ? "now" : length <= 120 ? `−${ago} s` : `−${ago / 60} min`;
     picture.text(x(ago), bottom + 20, said, ago === 0 ? "end" : ago === length ? "start" : "middle");
   }
   picture.curve(counts.map((count, index) => count === null ? null : [x(counts.length - 1 - index), y(count)]), bottom);

@@ -84,7 +84,7 @@ function showNow() {
   }
   const ports = Object.values(state.connections.by_port), sum = (key) => ports.reduce((all, port) => all + port[key], 0);
   const most = Math.max(0, ...state.recent.connections);
-  const figures = [[number(total), "", total === 1 ? "connection" : "connections"], [number(most), "", "most in 10 minutes"]];
+  const figures = [[number(total), "", total === 1 ? "connection" : "connections"], [number(most), "", "most in 10 min"]];
   if (phase === "done" && outcome) {
     const early = timeline.deadline - timeline.steps[0].at - outcome.seconds;
     figures[1] = split([seconds(outcome.seconds), "took the drain"]);

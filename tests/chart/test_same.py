@@ -72,6 +72,7 @@ EVERYTHING = {
     "condition": "false",
     "events": "false",
     "deletion_cost": "true",
+    "page": "false",
     "log_level": "debug",
     "log_format": "text",
 }

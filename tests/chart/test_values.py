@@ -74,6 +74,7 @@ EXAMPLES: dict[str, tuple[list[Any], list[Any]]] = {
     "condition": ([False], ["off"]),
     "events": ([False], ["off"]),
     "deletion_cost": ([True], ["on"]),
+    "page": ([True, "false"], ["on"]),
     "log_level": (["debug"], ["trace"]),
     "log_format": (["text"], ["xml"]),
 }

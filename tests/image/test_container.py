@@ -40,6 +40,8 @@ def test_restricted_it_serves_without_a_right_and_without_a_place_to_write(image
     with inside(agent.pid):
         assert get(AGENT_PORT, "/livez").status == 200
         assert get(AGENT_PORT, "/readyz").status == 200
+        # Its files are in the image too.
+        assert "<h1" in get(AGENT_PORT, "/").text
     assert set(agent.status("Uid").split()) == set(agent.status("Gid").split()) == {str(sidecar.USER)}
     assert [int(agent.status(field), 16) for field in ("CapPrm", "CapEff", "CapBnd", "CapAmb")] == [0, 0, 0, 0]
     assert agent.status("NoNewPrivs") == "1"

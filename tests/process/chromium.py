@@ -150,7 +150,7 @@ class Tab:
     def _clip(self, whole: bool) -> dict[str, Any]:  # noqa: FBT001 - as above
         if not whole:
             return {}
-        width, height = self.evaluate("[innerWidth, document.documentElement.scrollHeight]")
+        width, height = self.evaluate("[innerWidth, Math.ceil(document.body.scrollHeight)]")
         return {"clip": {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}}
 
     def show(self) -> None:

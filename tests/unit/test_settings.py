@@ -217,6 +217,7 @@ def test_the_defaults_are_those_that_the_documents_promise() -> None:
         "condition": True,
         "events": True,
         "deletion_cost": False,
+        "page": True,
         "service_account": "/var/run/secrets/kubernetes.io/serviceaccount",
         "log_level": "info",
         "log_format": "json",
@@ -224,7 +225,7 @@ def test_the_defaults_are_those_that_the_documents_promise() -> None:
 
 
 def test_names_are_unique_and_only_the_token_and_headers_are_secrets() -> None:
-    assert len(BY_NAME) == len(SETTINGS) == 64
+    assert len(BY_NAME) == len(SETTINGS) == 65
     assert [setting.name for setting in SETTINGS if setting.secret] == ["health_headers", "token"]
 
 
