@@ -33,7 +33,9 @@ async def main() -> None:
     crowd = Crowd(ports["port"])
     try:
         with Chromium() as chromium:
-            tab = await asyncio.to_thread(chromium.tab, f"http://{HOST}:{port}/", width=980)
+            tab = await asyncio.to_thread(
+                chromium.tab, f"http://{HOST}:{port}/", width=980, prefers_reduced_motion="reduce"
+            )
             for _ in range(WAVES):
                 group = await crowd.arrive(EACH)
                 crowd.leave_between(group[: EACH * 2 // 5], 5, 60)

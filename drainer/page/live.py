@@ -106,6 +106,9 @@ class Page:
     def sighted(self, status: Status) -> None:
         """See Observer: the next look will show it."""
 
+    def limited(self, status: Status) -> None:
+        """See Observer: the next look will show it."""
+
     def noted(self, note: str) -> None:
         """See Observer: nothing to show."""
 

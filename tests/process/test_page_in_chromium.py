@@ -240,8 +240,22 @@ def test_nothing_keeps_anybody_from_reading_it(pod: Pod, tabs: Chromium, scheme:
     assert found["passed"] > 15
 
 
-def test_parts_that_are_switched_on_later_have_their_place(pod: Pod, tabs: Chromium) -> None:
-    """What /status will say of a limit, of health and of usage is shown where it is there."""
+def test_a_pod_that_is_full_says_so_and_the_picture_has_its_limit(pod: Pod, tabs: Chromium) -> None:
+    app = pod.bare_app()
+    agent = pod.agent(app.port, max_connections="4", resume_below="3", full="metric")
+    tab = tabs.tab(url(agent))
+    is_live(tab)
+    assert tab.text("badges") == "ready"
+    app.clients(5)
+    until(lambda: tab.text("badges"), lambda said: said.split("\n") == ["ready", "full"])
+    assert ["connections", "5 of 4 (125 %)"] in facts(tab, "limit-facts")
+    assert ["takes again below", "3"] in facts(tab, "limit-facts")
+    tab.until("document.querySelectorAll('#recent .limit').length === 1")
+    assert tab.complaints() == []
+
+
+def test_what_is_said_of_health_and_usage_has_its_place(pod: Pod, tabs: Chromium) -> None:
+    """As /status says it; it is there where it is switched on."""
     agent = pod.agent(pod.bare_app().port)
     tab = tabs.tab(url(agent))
     is_live(tab)
@@ -249,8 +263,6 @@ def test_parts_that_are_switched_on_later_have_their_place(pod: Pod, tabs: Chrom
     assert tab.evaluate("['limit', 'health', 'usage'].every((id) => document.getElementById(id).hidden)")
     tab.evaluate(
         """
-        state.limit = {connections: 500, resume_below: 450, max_rate: null, utilization: 1.02, new_per_second: 3.4,
-                       room: "full", full: true};
         state.health = {well: false, failing: ["handshake"], age_seconds: 1.2, checks: [
           {name: "ready", passed: true, value: null, bound: null, detail: ""},
           {name: "handshake", passed: false, value: 1.53, bound: 1, detail: "more than 1"}]};
@@ -259,8 +271,7 @@ def test_parts_that_are_switched_on_later_have_their_place(pod: Pod, tabs: Chrom
         render();
         """
     )
-    assert tab.text("badges").split("\n") == ["ready", "full", "unwell: handshake"]
-    assert ["connections", "0 of 500 (102 %)"] in facts(tab, "limit-facts")
+    assert tab.text("badges").split("\n") == ["ready", "unwell: handshake"]
     assert rows(tab, "checks") == [["✓ ready", "", ""], ["✗ handshake\nmore than 1", "1.5 s", "1.0 s"]]
     assert ["memory per connection", "40.3 KiB ± 820 B"] in facts(tab, "usage-facts")
     assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -110,6 +110,7 @@ async def test_a_census_that_fails_or_hangs_keeps_no_event_back() -> None:
 async def test_observers_of_the_page_are_told_nothing_they_would_have_to_show() -> None:
     page = Page()
     page.sighted(make_status())
+    page.limited(make_status())
     page.noted("a note")
     page.warned("a warning")
     # It has never begun, so there is nothing to end.
