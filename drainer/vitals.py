@@ -10,7 +10,7 @@ from typing import Any
 from drainer.cost import Usage
 
 CURRENT_FOR = 60.0
-"""Seconds for which a checkup is shown as how the app is; nobody has asked since."""
+"""Seconds for which a checkup says how the app is, at the least; after that nobody has asked for too long."""
 
 
 class Name(StrEnum):
@@ -96,6 +96,8 @@ class Checkup:
     """Checks with a bound and without a value -> why; they fail nobody."""
     misses: int = 0
     """Handshakes in a row that the app did not answer."""
+    good_for: float = CURRENT_FOR
+    """Seconds."""
 
     @property
     def failing(self) -> list[Name]:
@@ -109,7 +111,7 @@ class Checkup:
 
     def is_current(self, now: float) -> bool:
         """Whether it says how the app is; `now` is loop time."""
-        return bool(self.checks) and now - self.at <= CURRENT_FOR
+        return bool(self.checks) and now - self.at <= self.good_for
 
     def as_json(self, now: float) -> dict[str, Any]:
         """For /health and /status; `now` is loop time."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from aiohttp import web
@@ -11,7 +12,7 @@ from aiohttp import web
 from drainer.health.prober import Prober
 from drainer.phases import Phase
 from drainer.status import Status
-from drainer.vitals import Bounds, Check, Checkup, Name, check_up
+from drainer.vitals import CURRENT_FOR, Bounds, Check, Checkup, Name, check_up
 from drainer.web import Route, as_answer
 
 HEALTH, LIVE = "/health", "/health/live"
@@ -47,7 +48,8 @@ class Desk:
     async def _health(self, _: web.Request, _peer: str) -> web.Response:
         checkup = await self._check_up()
         self._tell(checkup)
-        self.latest = checkup
+        # What holds for longer is shown for longer.
+        self.latest = replace(checkup, good_for=max(CURRENT_FOR, 2 * self._prober.interval))
         now = asyncio.get_running_loop().time()
         return as_answer(checkup.as_json(now), 200 if checkup.is_well else 503)
 

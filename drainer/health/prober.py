@@ -17,7 +17,7 @@ class Prober:
     def __init__(self, begin: Callable[[], Conversation], *, interval: float, within: float) -> None:
         """`within`: seconds from the first SYN to the answer."""
         self._begin = begin
-        self._interval = interval
+        self.interval = interval
         self._within = within
         self._flight: asyncio.Task[None] | None = None
         self._answer: asyncio.Future[Asked] | None = None
@@ -31,7 +31,7 @@ class Prober:
         """
         loop = asyncio.get_running_loop()
         answer = self._answer
-        if answer is None or (answer.done() and loop.time() - answer.result().at >= self._interval):
+        if answer is None or (answer.done() and loop.time() - answer.result().at >= self.interval):
             answer = self._answer = loop.create_future()
             self._flight = loop.create_task(self._fly(answer, self._flight), name="a handshake with the app")
         return await asyncio.shield(answer)

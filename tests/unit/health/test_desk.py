@@ -55,6 +55,14 @@ async def test_an_app_that_answers_is_well() -> None:
     assert office.desk.latest.is_well
 
 
+async def test_an_answer_that_holds_for_long_is_shown_for_long() -> None:
+    for interval, good_for in ((5.0, 60.0), (600.0, 1200.0)):
+        office = Office(Phone(), interval=interval)
+        await office.ask()
+        assert office.desk.latest.is_current(office.desk.latest.at + good_for)
+        assert not office.desk.latest.is_current(office.desk.latest.at + good_for + 1)
+
+
 async def test_a_503_names_what_fails_and_it_is_said_once_until_it_is_well_again() -> None:
     office = Office(
         Phone(UnwellError("answered 200, not 101"), UnwellError("answered 200, not 101"), "101"), interval=1
