@@ -27,11 +27,11 @@ LEFT_OUT = re.compile(
 )
 """Of the standard library, by name: tests, editors, games, other packages, and what needs a terminal or a database."""
 FOR_DEVELOPERS = (
-    "bin/[!dkp]*", "include", ".gitignore", "**/__pycache__", "**/test", "**/tests",
+    "bin/[!dkp]*", "bin/kubectl-*", "include", ".gitignore", "**/__pycache__", "**/test", "**/tests",
     "**/*.pyi", "**/*.pyx", "**/*.pxd", "**/*.pxi", "**/*.c", "**/*.h", "**/.hash",
 )  # fmt: skip
 """Of the environment: what a compiler, a type checker or a person at a prompt would want. Of its programs only the
-interpreter and the project's own stay (python, drainer, kubectl-drainer)."""
+interpreter and the agent's own stay; the plugin of kubectl is for machines with kubectl."""
 USERS = "root:x:0:0:root:/:/nologin\nnonroot:x:65532:65532:nonroot:/:/nologin\n"
 GROUPS = "root:x:0:\nnonroot:x:65532:\n"
 
