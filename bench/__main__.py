@@ -1,7 +1,7 @@
 """`python -m bench [PART ...] [--quick] [--markdown]`: all parts, or just these.
 
 The parts: census, drain, readyz, rest, memory, closing, damage,
-kubernetes, image.
+kubernetes, adapter, image.
 Ratios count, times do not travel. The exit code is 0 also when a target is missed: the tables say so.
 """
 
@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from bench import census, closing, damage, drain, image, kubernetes, memory, readyz, rest
+from bench import adapter, census, closing, damage, drain, image, kubernetes, memory, readyz, rest
 from bench.report import MISSED, NOISY, Table, machine, render
 
 PARTS: dict[str, Callable[..., list[Table]]] = {
@@ -24,6 +24,7 @@ PARTS: dict[str, Callable[..., list[Table]]] = {
     "closing": closing.run,
     "damage": damage.run,
     "kubernetes": kubernetes.run,
+    "adapter": adapter.run,
     "image": image.run,
 }
 

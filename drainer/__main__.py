@@ -9,7 +9,7 @@ import sys
 def main() -> int:
     """Entry point. As PID 1 a signal without a handler is lost, so the handler comes before the heavy imports."""
     early: list[int] = []
-    if sys.argv[1:2] == ["run"]:
+    if sys.argv[1:2] in (["run"], ["adapter"]):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda caught, _: early.append(caught))
     from drainer.cli import main as command_line  # noqa: PLC0415 - after the handler, see above

@@ -1,4 +1,4 @@
-"""The command line: run, census, inject, doctor, status, advise, version. Heavy imports happen inside the commands."""
+"""The command line: run, census, inject, doctor, status, advise, adapter, version. Heavy imports happen inside them."""
 
 from __future__ import annotations
 
@@ -48,6 +48,8 @@ def main(arguments: Sequence[str], early: list[int]) -> Exit:
             from drainer.commands.advise.command import advice_for  # noqa: PLC0415 - not needed by the other commands
 
             sys.stdout.write(advice_for(parsed))
+        elif parsed.command == "adapter":
+            _adapter(parsed, early)
         else:
             sys.stdout.write(f"drainer {__version__}\n")
     except ConfigError as error:
@@ -97,6 +99,15 @@ def _status(parsed: argparse.Namespace) -> Exit:
         return Exit.OK  # That is how a watch ends.
 
 
+def _adapter(parsed: argparse.Namespace, early: list[int]) -> None:
+    from drainer.adapter.flags import options  # noqa: PLC0415 - not needed by the other commands
+
+    chosen = options(parsed)
+    from drainer.adapter.command import adapter  # noqa: PLC0415 - needs kubernetes and cryptography
+
+    adapter(chosen, early)
+
+
 _CENSUS_SETTINGS = ("app_ports", "ignore_peers", "idle_after")
 
 
@@ -138,6 +149,13 @@ def _parser(command: Sequence[str]) -> argparse.ArgumentParser:
         from drainer.commands.advise.flags import add_flags as add_advise_flags  # noqa: PLC0415 - the same
 
         add_advise_flags(advise)
+    adapter = commands.add_parser(
+        "adapter", help="serve the agents' counts as metrics for autoscalers: custom.metrics.k8s.io", allow_abbrev=False
+    )
+    if command == ["adapter"]:
+        from drainer.adapter.flags import add_flags as add_flags_of_adapter  # noqa: PLC0415 - the agent does without
+
+        add_flags_of_adapter(adapter)
     commands.add_parser("version", help="print the version")
     return parser
 

@@ -17,9 +17,11 @@ class Gate:
     request, or to take the answer), and is turned away if none does: a caller that is held for an outcome stays.
     """
 
-    def __init__(self, limit: int, patience: float = PATIENCE) -> None:
+    def __init__(self, limit: int, patience: float = PATIENCE, most: float = MAX_REQUEST) -> None:
+        """`most`: bytes that a connection may send."""
         self._limit = limit
         self._patience = patience
+        self.most = most
         self._waiting: dict[asyncio.Transport, asyncio.TimerHandle] = {}
         self._open = 0
 
@@ -72,7 +74,7 @@ class _Guarded(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._received += len(data)
-        if self._received <= MAX_REQUEST:
+        if self._received <= self._gate.most:
             self._inner.data_received(data)
         else:
             assert self._transport is not None  # noqa: S101 - connection_made comes first; for the type checker

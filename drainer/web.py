@@ -209,10 +209,10 @@ def as_answer(value: Mapping[str, Any], status: int = 200) -> web.Response:
     )
 
 
-def listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int, named: str = "") -> socket.socket:
     """A bound socket: on all addresses of both families where `host` is empty and there is IPv6.
 
-    Raises StartError that names address and port.
+    Raises StartError that names address and port, as the settings or flags that `named` says.
     """
     attempts = [(socket.AF_INET6, "::"), (socket.AF_INET, "0.0.0.0")]  # noqa: S104 - the kubelet calls the pod's address
     if host:
@@ -224,7 +224,7 @@ def listen(host: str, port: int) -> socket.socket:
             no_ipv6 = error.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL) and (family, address) != attempts[-1]
             if not no_ipv6:
                 raise StartError(
-                    f"DRAINER_HOST={host!r}, DRAINER_PORT={port}: cannot listen there "
+                    f"{named or f'DRAINER_HOST={host!r}, DRAINER_PORT={port}'}: cannot listen there "
                     f"({os.strerror(error.errno or 0)}); allowed: a free port on an address of this pod"
                 ) from error
     raise AssertionError("the last attempt returns or raises")

@@ -4,7 +4,8 @@
 KUBECONFIG         the cluster; without it one is made by kind, and removed at the end
 IMAGE              the agent's image, as the cluster's nodes know it; with kind it is built
 APP_IMAGE          an image with Python, aiohttp and websockets (e2e/Dockerfile); without it IMAGE, which lacks these
-PULL_POLICY        imagePullPolicy of both (IfNotPresent)
+COMMANDS_IMAGE     the image with the commands (make image TARGET=commands); without it the adapter is not tried
+PULL_POLICY        imagePullPolicy of all (IfNotPresent)
 =================  ===============================================================================================
 
 Arguments are pytest's: `-k rollout`, `-n 0` for one test after the other.
@@ -64,22 +65,23 @@ def cluster(environ: Mapping[str, str]) -> Iterator[Mapping[str, str]]:
 
 @contextlib.contextmanager
 def kind() -> Iterator[Mapping[str, str]]:
-    """A cluster made by kind, with both images in it."""
+    """A cluster made by kind, with all images in it."""
     name = f"drainer-e2e-{secrets.token_hex(3)}"
-    agent, app = f"docker.io/library/{name}:agent", f"docker.io/library/{name}:app"
+    agent, commands, app = (f"docker.io/library/{name}:{word}" for word in ("agent", "commands", "app"))
     with tempfile.TemporaryDirectory() as folder:
         kubeconfig = str(Path(folder) / "kubeconfig")
         try:
-            # The agent alone: the Dockerfile's last target has the commands too.
-            do("docker", "build", "--quiet", "--target", "agent", "--tag", agent, str(ROOT))
+            for target, image in (("agent", agent), ("commands", commands)):
+                do("docker", "build", "--quiet", "--target", target, "--tag", image, str(ROOT))
             do("docker", "build", "--quiet", "--tag", app, str(ROOT / "e2e"))
             do("kind", "create", "cluster", "--name", name, "--kubeconfig", kubeconfig, "--wait", "180s")
-            do("kind", "load", "docker-image", "--name", name, agent, app)
-            yield {"KUBECONFIG": kubeconfig, "IMAGE": agent, "APP_IMAGE": app, "PULL_POLICY": "Never"}
+            do("kind", "load", "docker-image", "--name", name, agent, commands, app)
+            images = {"IMAGE": agent, "COMMANDS_IMAGE": commands, "APP_IMAGE": app}
+            yield {"KUBECONFIG": kubeconfig, **images, "PULL_POLICY": "Never"}
         finally:
             for command in (
                 ("kind", "delete", "cluster", "--name", name),
-                ("docker", "image", "rm", "--force", agent, app),
+                ("docker", "image", "rm", "--force", agent, commands, app),
             ):
                 subprocess.run(command, check=False)
 

@@ -16,7 +16,10 @@ from kubernetes.dynamic.exceptions import ResourceNotFoundError
 Manifest = dict[str, Any]
 
 RUN = "drainer-e2e-run"
-"""Label of the few objects of a run that no namespace holds."""
+"""Label of the few objects of a run that its namespace does not hold."""
+
+SYSTEM = "kube-system"
+"""The one namespace of others where an object of a run may be: who may read of the API server's certificate."""
 
 CONNECT_SECONDS, READ_SECONDS = 5.0, 90.0
 STREAMS = 200
@@ -77,10 +80,10 @@ class Cluster:
         return str(resource.path(name=metadata["name"] if name else None, namespace=namespace))
 
     def placed(self, manifest: Manifest, namespace: str) -> Manifest:
-        """A manifest in the namespace of a run, or with the run's label where its kind has no namespace."""
+        """A manifest in the namespace of a run, or with the run's label where it is in no namespace of the run's."""
         resource = self._dynamic.resources.get(api_version=manifest["apiVersion"], kind=manifest["kind"])
         metadata = dict(manifest["metadata"])
-        if resource.namespaced:
+        if resource.namespaced and metadata.get("namespace") != SYSTEM:
             metadata["namespace"] = namespace
         else:
             metadata["labels"] = {**metadata.get("labels", {}), RUN: namespace}

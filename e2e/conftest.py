@@ -81,6 +81,7 @@ def enter(run: Run) -> AbstractContextManager[Stage]:
         agent=os.environ["IMAGE"],
         app=os.environ.get("APP_IMAGE") or os.environ["IMAGE"],
         pull=os.environ.get("PULL_POLICY") or "IfNotPresent",
+        commands=os.environ.get("COMMANDS_IMAGE", ""),
     )
     return run.stage(images, os.environ.get("PYTEST_XDIST_WORKER", "here"))
 

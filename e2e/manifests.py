@@ -44,6 +44,8 @@ class Images:
     app: str
     """Any image with Python and aiohttp: the agent's own will do."""
     pull: str
+    commands: str = ""
+    """The one with the commands, for the adapter."""
 
     def of(self, image: str) -> Manifest:
         return {"image": image, "imagePullPolicy": self.pull}

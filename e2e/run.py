@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from e2e.cluster import RUN, Cluster, Manifest
+from e2e.cluster import RUN, SYSTEM, Cluster, Manifest
 from e2e.manifests import ACCOUNT, Images, clients_pod, programs, rights
 from e2e.pod import Pod
 from e2e.recorder import Recorder
@@ -14,14 +14,18 @@ from e2e.scene import Stage
 from e2e.traffic import Traffic
 from e2e.waiting import until
 
+POLICIES = "admissionregistration.k8s.io/v1"
 CLUSTER_WIDE = (
-    ("MutatingAdmissionPolicyBinding", "mutatingadmissionpolicybindings"),
-    ("MutatingAdmissionPolicy", "mutatingadmissionpolicies"),
-    ("ValidatingAdmissionPolicyBinding", "validatingadmissionpolicybindings"),
-    ("ValidatingAdmissionPolicy", "validatingadmissionpolicies"),
+    (POLICIES, "MutatingAdmissionPolicyBinding", "mutatingadmissionpolicybindings"),
+    (POLICIES, "MutatingAdmissionPolicy", "mutatingadmissionpolicies"),
+    (POLICIES, "ValidatingAdmissionPolicyBinding", "validatingadmissionpolicybindings"),
+    (POLICIES, "ValidatingAdmissionPolicy", "validatingadmissionpolicies"),
+    ("apiregistration.k8s.io/v1", "APIService", "apiservices"),
+    ("rbac.authorization.k8s.io/v1", "RoleBinding", f"namespaces/{SYSTEM}/rolebindings"),
+    ("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", "clusterrolebindings"),
+    ("rbac.authorization.k8s.io/v1", "ClusterRole", "clusterroles"),
 )
 """Bindings first: a binding without its policy makes the API server complain."""
-POLICIES = "admissionregistration.k8s.io/v1"
 REMOVAL_SECONDS = 90.0
 
 
@@ -47,9 +51,9 @@ class Run:
 
     def end(self) -> None:
         """Remove whatever a test of this run has made, pods at once; says so when it could not."""
-        for kind, plural in CLUSTER_WIDE:
-            if self.cluster.has(POLICIES, kind):
-                path = f"/apis/{POLICIES}/{plural}"
+        for group, kind, plural in CLUSTER_WIDE:
+            if self.cluster.has(group, kind):
+                path = f"/apis/{group}/{plural}"
                 self.cluster.call("DELETE", path, query={"labelSelector": f"{RUN}={self.namespace}"})
         pods = f"/api/v1/namespaces/{self.namespace}/pods"
         self.cluster.delete(self._namespace)

@@ -24,7 +24,7 @@ kubernetes_validate: Any = pytest.importorskip(
 HERE = Path(__file__).parent
 GOLDEN = HERE / "golden"
 VALUES = sorted(path.stem for path in (HERE / "values").glob("*.yaml"))
-CUSTOM = {"PodMonitor", "PrometheusRule", "ScaledObject"}
+CUSTOM = {"PodMonitor", "PrometheusRule", "ScaledObject", "Certificate", "Issuer"}
 """Kinds of others, which have no schema here."""
 
 
@@ -83,7 +83,7 @@ def test_every_object_is_valid(name: str, version: str) -> None:
 
 @pytest.mark.parametrize("name", VALUES)
 def test_every_object_has_the_usual_labels_and_a_namespace_where_it_can(name: str) -> None:
-    cluster_wide = ("AdmissionPolicy", "AdmissionPolicyBinding")
+    cluster_wide = ("AdmissionPolicy", "AdmissionPolicyBinding", "APIService", "ClusterRole", "ClusterRoleBinding")
     for item in helm.objects(values(name)):
         labels = item["metadata"]["labels"]
         assert {
@@ -92,7 +92,12 @@ def test_every_object_has_the_usual_labels_and_a_namespace_where_it_can(name: st
             "app.kubernetes.io/instance",
             "app.kubernetes.io/managed-by",
         } <= set(labels)
-        assert item["metadata"].get("namespace") == (None if item["kind"].endswith(cluster_wide) else helm.NAMESPACE)
+        # The Role that says who may read of the API server's client certificate is in kube-system.
+        of_kube_system = (
+            item["kind"] == "RoleBinding" and item["roleRef"]["name"] == "extension-apiserver-authentication-reader"
+        )
+        namespace = "kube-system" if of_kube_system else helm.NAMESPACE
+        assert item["metadata"].get("namespace") == (None if item["kind"].endswith(cluster_wide) else namespace)
 
 
 def test_two_renderings_are_the_same() -> None:

@@ -1,0 +1,275 @@
+"""The Kubernetes API as far as the adapter needs it, over HTTP on loopback, in a thread of its own.
+
+It keeps objects by their path with a resourceVersion, and refuses a write that has an old one, as the real one does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from tests.kube_answers import failure
+
+NAMESPACE, SERVICE = "tools", "drainer-adapter"
+TOKEN = "a-token"
+SECRET = f"/api/v1/namespaces/{NAMESPACE}/secrets/{SERVICE}-tls"
+CONFIG_MAP = "/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication"
+CUSTOM = "/apis/apiregistration.k8s.io/v1/apiservices/v1beta2.custom.metrics.k8s.io"
+EXTERNAL = "/apis/apiregistration.k8s.io/v1/apiservices/v1beta1.external.metrics.k8s.io"
+REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+PATIENCE = 20.0
+
+
+def pod(name: str, port: int = 9808, *, namespace: str = "chat", **changes: Any) -> dict[str, Any]:
+    """A running pod with the sidecar; `changes`: of uid, labels, address, phase, ready, deleted."""
+    metadata = {
+        "name": name,
+        "namespace": namespace,
+        "uid": changes.get("uid", f"uid-{namespace}-{name}"),
+        "labels": changes.get("labels", {"app": "ws"}),
+        **({"deletionTimestamp": "2026-01-01T00:00:00Z"} if changes.get("deleted") else {}),
+    }
+    ready = "True" if changes.get("ready", True) else "False"
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": metadata,
+        "spec": {
+            "initContainers": [{"name": "drainer", "ports": [{"name": "drainer", "containerPort": port}]}],
+            "containers": [{"name": "app", "ports": [{"name": "ws", "containerPort": 8080}]}],
+        },
+        "status": {
+            "phase": changes.get("phase", "Running"),
+            "podIP": changes.get("address", "127.0.0.1"),
+            "conditions": [{"type": "Ready", "status": ready}],
+        },
+    }
+
+
+def apiservice(path: str, namespace: str = NAMESPACE, name: str = SERVICE) -> dict[str, Any]:
+    """One that points to a Service."""
+    return {"metadata": {"name": path.rpartition("/")[2]}, "spec": {"service": {"namespace": namespace, "name": name}}}
+
+
+@dataclass
+class FakeCluster:
+    """What is in it, and what it was asked. All methods may be called from any thread."""
+
+    port: int = 0
+    objects: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Path -> object."""
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    """Method and path."""
+    queries: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Path -> the query that was asked last."""
+    reviews: list[dict[str, Any]] = field(default_factory=list)
+    may: Callable[[dict[str, Any]], Any] = lambda spec: True
+    """Whether what a SubjectAccessReview asks for is allowed; an int is an HTTP status instead."""
+    bad_days: dict[str, int | bytes] = field(default_factory=dict)
+    """The beginning of a path -> HTTP status, or an answer as it is."""
+    before_write: Callable[[str], None] = lambda path: None
+    """Called before a write is looked at: others may be faster."""
+    _version: int = 100
+    _compacted: int = 0
+    _events: list[tuple[int, str, str, dict[str, Any]]] = field(default_factory=list)
+    _changed: threading.Condition = field(default_factory=threading.Condition)
+    _broken: int = 0
+    _ends: bool = False
+
+    # What happens in the cluster.
+
+    def put(self, path: str, item: dict[str, Any]) -> dict[str, Any]:
+        """Create or change an object."""
+        with self._changed:
+            self._version += 1
+            stored = copy.deepcopy(item)
+            stored.setdefault("metadata", {})["resourceVersion"] = str(self._version)
+            kind = "MODIFIED" if path in self.objects else "ADDED"
+            self.objects[path] = stored
+            self._events.append((self._version, kind, path, copy.deepcopy(stored)))
+            self._changed.notify_all()
+            return stored
+
+    def put_pod(self, item: dict[str, Any]) -> None:
+        metadata = item["metadata"]
+        self.put(f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}", item)
+
+    def remove(self, path: str) -> None:
+        with self._changed:
+            self._version += 1
+            gone = self.objects.pop(path)
+            gone["metadata"]["resourceVersion"] = str(self._version)
+            self._events.append((self._version, "DELETED", path, gone))
+            self._changed.notify_all()
+
+    def compact(self) -> None:
+        """What a watch could go on from is forgotten."""
+        with self._changed:
+            self._version += 1
+            self._compacted = self._version
+            self._broken += 1
+            self._changed.notify_all()
+
+    def break_watches(self) -> None:
+        with self._changed:
+            self._broken += 1
+            self._changed.notify_all()
+
+    def kubeconfig(self, folder: Path) -> str:
+        path = folder / "kubeconfig"
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "here",
+            "clusters": [{"name": "here", "cluster": {"server": f"http://127.0.0.1:{self.port}"}}],
+            "users": [{"name": "me", "user": {"token": TOKEN}}],
+            "contexts": [{"name": "here", "context": {"cluster": "here", "user": "me", "namespace": NAMESPACE}}],
+        }
+        path.write_text(json.dumps(config))
+        return str(path)
+
+    # What it answers.
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        path = request.path
+        self.asked.append((request.method, path))
+        self.queries[path] = dict(request.query)
+        for beginning, bad in self.bad_days.items():
+            if path.startswith(beginning):
+                return web.Response(body=bad) if isinstance(bad, bytes) else failure(bad, "a bad day")
+        if request.headers.get("Authorization") != f"Bearer {TOKEN}":
+            return failure(401, "Unauthorized")
+        if path == REVIEWS:
+            return self._review(await request.json())
+        if request.method == "GET":
+            if path.endswith(("/pods", "/configmaps")):
+                return await (self._watch(request) if request.query.get("watch") else self._list(request))
+            found = self.objects.get(path)
+            return web.json_response(found) if found else failure(404, f"{path} not found")
+        self.before_write(path)
+        return self._write(request.method, path, await request.json())
+
+    def _review(self, body: dict[str, Any]) -> web.Response:
+        self.reviews.append(body["spec"])
+        verdict = self.may(body["spec"])
+        if isinstance(verdict, int) and not isinstance(verdict, bool):
+            return failure(verdict, "a bad day")
+        return web.json_response({**body, "status": {"allowed": verdict}}, status=201)
+
+    def _write(self, method: str, path: str, body: dict[str, Any]) -> web.Response:
+        if method == "POST":
+            path = f"{path}/{body['metadata']['name']}"
+            if path in self.objects:
+                return failure(409, "already exists")
+            return web.json_response(self.put(path, body), status=201)
+        before = self.objects.get(path)
+        if before is None:
+            return failure(404, f"{path} not found")
+        wanted = body["metadata"].get("resourceVersion")
+        if wanted is not None and wanted != before["metadata"]["resourceVersion"]:
+            return failure(409, "the object has been modified")
+        return web.json_response(self.put(path, _merged(before, body) if method == "PATCH" else body))
+
+    def _of(self, request: web.Request) -> Callable[[str, dict[str, Any]], bool]:
+        """Which objects a list or a watch is about."""
+        kind = request.path.rpartition("/")[2]
+        wanted = request.query.get("fieldSelector", "").removeprefix("metadata.name=")
+        beginning = "" if request.path == f"/api/v1/{kind}" else f"{request.path}/"
+        return lambda path, item: (
+            path.split("/")[-2] == kind
+            and path.startswith(beginning)
+            and (not wanted or item["metadata"]["name"] == wanted)
+        )
+
+    async def _list(self, request: web.Request) -> web.Response:
+        """Two at a time, whatever was asked for."""
+        matches, begins = self._of(request), int(request.query.get("continue") or 0)
+        with self._changed:
+            items = [item for path, item in sorted(self.objects.items()) if matches(path, item)]
+            metadata = {"resourceVersion": str(self._version)}
+        size = 2 if len(items) < 100 else 500
+        if begins + size < len(items):
+            metadata["continue"] = str(begins + size)
+        return web.json_response({"metadata": metadata, "items": items[begins : begins + size]})
+
+    async def _watch(self, request: web.Request) -> web.StreamResponse:
+        matches, since, broken = self._of(request), int(request.query["resourceVersion"]), self._broken
+        response = web.StreamResponse()
+        await response.prepare(request)
+        if since < self._compacted:
+            error = {"type": "ERROR", "object": {"kind": "Status", "code": 410, "message": "too old"}}
+            await response.write(json.dumps(error).encode() + b"\n")
+            return response
+        while self._broken == broken and not self._ends:
+            for version, kind, path, item in [*self._events]:
+                if version > since:
+                    since = version
+                    if matches(path, item):
+                        await response.write(json.dumps({"type": kind, "object": item}).encode() + b"\n")
+            bookmark = {"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": str(since)}}}
+            await response.write(json.dumps(bookmark).encode() + b"\n")
+            await asyncio.get_running_loop().run_in_executor(None, self._wait)
+        if not self._ends:
+            await response.write(b'{"type": "MODIFIED", "obj')
+            assert request.transport is not None
+            request.transport.abort()
+        return response
+
+    def _wait(self) -> None:
+        with self._changed:
+            self._changed.wait(0.02)
+
+    def end(self) -> None:
+        self._ends = True
+
+
+def _merged(before: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
+    """RFC 7396."""
+    merged = dict(before)
+    for key, value in patch.items():
+        if isinstance(value, dict):
+            merged[key] = _merged(merged.get(key) or {}, value)
+        elif value is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = value
+    return merged
+
+
+@contextmanager
+def fake_cluster() -> Iterator[FakeCluster]:
+    """Serves until the end of the block."""
+    cluster = FakeCluster()
+    listens, ends = threading.Event(), threading.Event()
+
+    async def serve() -> None:
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", cluster.handle)
+        runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        cluster.port = runner.addresses[0][1]
+        listens.set()
+        await asyncio.get_running_loop().run_in_executor(None, ends.wait)
+        cluster.end()
+        await runner.cleanup()
+
+    thread = threading.Thread(target=asyncio.run, args=(serve(),), name="kube-apiserver")
+    thread.start()
+    try:
+        assert listens.wait(PATIENCE)
+        yield cluster
+    finally:
+        ends.set()
+        thread.join(PATIENCE)
+        assert not thread.is_alive()

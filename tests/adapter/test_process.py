@@ -1,0 +1,72 @@
+"""The process: how it begins, and how it ends."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tests.adapter.cluster import FakeCluster
+from tests.adapter.harness import POD_METRICS, Pki, running
+from tests.process.waiting import until
+
+COMMAND = [sys.executable, "-W", "error", "-m", "drainer", "adapter"]
+
+
+def test_after_sigterm_it_answers_a_little_longer(cluster: FakeCluster, pki: Pki) -> None:
+    with running(cluster, pki) as adapter:
+        adapter.await_ready()
+        began = time.monotonic()
+        adapter.child.terminate()
+        until(adapter.readiness, lambda seen: seen == (503, "it goes\n"))
+        assert adapter.ask(f"{POD_METRICS}/connections").status == 200
+        assert adapter.child.exit_code(20) == 0
+        assert 4.5 < time.monotonic() - began < 12
+        assert adapter.log()[-1] == "gone"
+
+
+def test_mistakes_are_named_and_nothing_is_started() -> None:
+    done = subprocess.run(
+        [*COMMAND, "--service", "x", "--port", "0", "--metrics", "y"], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 2
+    assert [line.partition(" cannot")[0] for line in done.stderr.splitlines()] == [
+        "drainer: --metrics='y'",
+        "drainer: --port='0'",
+    ]
+
+
+def test_a_port_that_is_taken_is_named(cluster: FakeCluster, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        command = [*COMMAND, "--service", "x", "--port", str(port), "--kubeconfig", cluster.kubeconfig(tmp_path)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    assert f"--port={port}: cannot listen there (Address already in use)" in done.stderr
+
+
+def test_without_a_cluster_it_says_so(tmp_path: Path) -> None:
+    command = [*COMMAND, "--service", "x", "--kubeconfig", str(tmp_path / "none")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    assert "drainer: no cluster to ask" in done.stderr
+
+
+def test_its_own_paths(cluster: FakeCluster, pki: Pki) -> None:
+    with running(cluster, pki) as adapter:
+        adapter.await_ready()
+        with socket.create_connection(("127.0.0.1", adapter.ops_port), timeout=10) as plain:
+            plain.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert plain.makefile("rb").read().endswith(b"\r\n\r\nalive\n")
+        assert adapter.metric("drainer_adapter_pods") == 0
+        assert adapter.metric("drainer_adapter_certificate_expiry_timestamp_seconds") > time.time()
+        with socket.create_connection(("127.0.0.1", adapter.ops_port), timeout=10) as plain:
+            plain.sendall(
+                b"GET /metrics HTTP/1.1\r\nHost: x\r\nAccept: application/openmetrics-text; version=x\r\n\r\n"
+            )
+            assert b"drainer_adapter_build_info" in plain.makefile("rb").read()
