@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.adapter.agents import DROP, GARBAGE, HANG, HUGE, MISSING, addresses, agents
+from tests.adapter.agents import DROP, GARBAGE, HANG, HUGE, MISSING, Agents, addresses, agents
 from tests.adapter.cluster import FakeCluster, pod
 from tests.adapter.harness import Pki, running
 from tests.process.waiting import until
@@ -12,6 +12,12 @@ from tests.process.waiting import until
 PODS = 1000
 BAD = (HANG, GARBAGE, HUGE, DROP, MISSING)
 FRESH = "drainer_adapter_pods_fresh"
+
+
+def a_round_goes_by(fleet: Agents) -> None:
+    """As many questions as there are pods."""
+    more = fleet.asked.total() + PODS
+    until(fleet.asked.total, lambda asked: asked > more, 60)
 
 
 @pytest.mark.timeout(180)
@@ -29,8 +35,7 @@ def test_of_a_thousand_pods_those_that_answer_are_seen_whatever_the_others_do(cl
             until(lambda: adapter.metric(FRESH), lambda fresh: fresh == len(good), 90)
             adapter.await_ready()
             for _ in range(3):
-                asked = sum(fleet.asked.values())
-                until(lambda: sum(fleet.asked.values()), lambda total, asked=asked: total > asked + PODS, 60)
+                a_round_goes_by(fleet)
                 values = adapter.values()
                 assert set(values) == set(good)
                 assert values["ws-1"] == "1"

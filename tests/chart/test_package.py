@@ -80,6 +80,17 @@ def may_not(settings: dict[str, Any], **switches: bool) -> dict[str, Any]:
         ({"prometheusRule": {"enabled": True}}, ["WARNING: this cluster does not know PrometheusRule"]),
         ({"networkPolicy": {"enabled": True}}, ["WARNING: networkPolicy.otherPorts is open"]),
         (
+            {"adapter": {"enabled": True}},
+            [
+                "kubectl get apiservice v1beta2.custom.metrics.k8s.io",
+                "An APIService that points elsewhere is left as it is",
+            ],
+        ),
+        (
+            {"adapter": {"enabled": True, "externalMetrics": {"enabled": True}}},
+            ["serves v1beta1.external.metrics.k8s.io and v1beta2.custom.metrics.k8s.io"],
+        ),
+        (
             {"demo": {"enabled": True}, "sidecar": {"settings": {"token": "x"}}},
             ["WARNING: the token stands in pod specs"],
         ),

@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 
 from drainer.adapter.quantities import quantity
 
-UNITS = {"m": Fraction(1, 1000), "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15, "E": 10**18}
+UNITS = {
+    "m": Fraction(1, 1000),
+    "k": Fraction(10**3),
+    "M": Fraction(10**6),
+    "G": Fraction(10**9),
+    "T": Fraction(10**12),
+    "P": Fraction(10**15),
+    "E": Fraction(10**18),
+}
 
 
 @pytest.mark.parametrize(
@@ -34,6 +42,6 @@ def test_quantities_are_canonical(milli: int, written: str) -> None:
 @given(st.integers(0, 10**15))
 def test_what_is_written_is_what_was_meant(milli: int) -> None:
     text = quantity(milli)
-    unit = UNITS.get(text[-1], 1)
+    unit = UNITS.get(text[-1], Fraction(1))
 
     assert Fraction(text.rstrip("mkMGTPE")) * unit * 1000 == milli

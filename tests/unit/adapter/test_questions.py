@@ -60,7 +60,7 @@ def test_verbs(method: str, verb: str) -> None:
 
 def test_the_two_apis() -> None:
     assert CUSTOM.service_name == "v1beta2.custom.metrics.k8s.io"
-    assert EXTERNAL == Api("external.metrics.k8s.io", "v1beta1")
+    assert Api("external.metrics.k8s.io", "v1beta1") == EXTERNAL
     assert question("GET", f"{EXTERNAL.path}/namespaces/chat/connections") == Question(
         f"{EXTERNAL.path}/namespaces/chat/connections", "list", EXTERNAL, "chat", "connections"
     )
