@@ -18,7 +18,7 @@ import psutil
 from bench.report import Figures, Table, quantile
 from tests.adapter.agents import DROP, GARBAGE, HANG, HUGE, addresses, agents
 from tests.adapter.cluster import CONFIG_MAP, CUSTOM, apiservice, fake_cluster, pod
-from tests.adapter.harness import POD_METRICS, Pki, Running, config_map, running
+from tests.adapter.harness import POD_METRICS, Pki, Running, config_map, running_process
 
 PODS, QUICK_PODS = 1000, 200
 SECONDS, QUICK_SECONDS = 60.0, 10.0
@@ -48,12 +48,12 @@ def _measure(figures: Figures, pki: Pki, pods: int, seconds: float, *, bad: bool
         cluster.put(CUSTOM, apiservice(CUSTOM))
         for number, address in enumerate(addresses(pods)):
             cluster.put_pod(pod(f"ws-{number}", port, address=address))
-        with running(cluster, pki) as adapter:
+        with running_process(cluster, pki) as (adapter, child):
             began = time.monotonic()
             _wait(adapter, good)
             figures.add(f"{what}: all that answer are known after", time.monotonic() - began, " s", most=MOST_SWEEP)
             time.sleep(5)
-            process = psutil.Process(adapter.child.pid)
+            process = psutil.Process(child.pid)
             busy, began = sum(process.cpu_times()[:2]), time.monotonic()
             time.sleep(seconds)
             share = (sum(process.cpu_times()[:2]) - busy) / (time.monotonic() - began)

@@ -50,9 +50,17 @@ def adapter(options: Options, early: list[int]) -> None:
             listen("", port, f"--{name}={port}")
             for name, port in (("port", options.port), ("ops-port", options.ops_port))
         ]
-        asyncio.run(Adapter(options, cluster, *sockets).run(early))
+        asyncio.run(_run(Adapter(options, cluster, *sockets), early))
     finally:
         handler.flush_at_exit()
+
+
+async def _run(made: Adapter, early: list[int]) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, made.leave)
+    for _ in early:
+        made.leave()
+    await made.run()
 
 
 class Adapter:
@@ -82,17 +90,12 @@ class Adapter:
         self._leaving, self._hurrying = asyncio.Event(), asyncio.Event()
         self._is_through = False
 
-    async def run(self, early: list[int]) -> None:
-        """Until SIGTERM, and a little longer."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._leave)
-        for _ in early:
-            self._leave()
+    async def run(self) -> None:
+        """Until it is told to leave, and a little longer."""
         await self._ops.start()
         facts = {"version": __version__, "service": f"{self._service.namespace}/{self._service.name}"}
         logger.info("watching", extra={"facts": facts | {"apis": [api.group_version for api in self._options.apis]}})
-        watches = self._watches(loop)
+        watches = self._watches(asyncio.get_running_loop())
         async with contextlib.AsyncExitStack() as ends, asyncio.TaskGroup() as tasks:
             ends.push_async_callback(self._ops.stop)
             ends.push_async_callback(self._front.stop)
@@ -109,8 +112,8 @@ class Adapter:
                 task.cancel()
         logger.info("gone")
 
-    def _leave(self) -> None:
-        """A signal; a second one is in a hurry."""
+    def leave(self) -> None:
+        """Go soon; told once more, at once."""
         (self._hurrying if self._leaving.is_set() else self._leaving).set()
 
     def _source(self) -> Source:

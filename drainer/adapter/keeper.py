@@ -179,9 +179,6 @@ class Keeper:
             if error.result is not ApiResult.NOT_FOUND:
                 raise
             seen = absent(api, self._service)
-        if seen.said != self.claims[api].said:
-            self._on_claim(seen)
-        self.claims[api] = seen
         if seen.patch is not None:
             try:
                 await self._ask("PATCH", path, seen.patch, MERGE_PATCH)
@@ -189,6 +186,9 @@ class Keeper:
                 # Another replica was faster: the next look sees what it wrote.
                 if error.result is not ApiResult.CONFLICT:
                     raise
+        if seen.said != self.claims[api].said:
+            self._on_claim(seen)
+        self.claims[api] = seen
 
 
 async def _pause(seconds: float) -> None:

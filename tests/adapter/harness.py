@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import argparse
+import asyncio
 import base64
 import contextlib
 import http.client
 import json
+import logging
 import shutil
 import socket
 import ssl
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +24,17 @@ from urllib.request import urlopen
 
 import pytest
 
+from drainer.adapter.command import Adapter
+from drainer.adapter.flags import add_flags, options
+from drainer.commands.cluster import Cluster
+from drainer.log import logger
+from drainer.web import listen
 from tests.adapter.cluster import CONFIG_MAP, CUSTOM, NAMESPACE, SERVICE, FakeCluster
 from tests.process.harness import Child, Reserved
-from tests.process.waiting import until
+from tests.process.waiting import UNIT, until
 
+STARTS_WITHIN = 45 * UNIT
+"""Seconds for what comes after a start: the client of Kubernetes is large."""
 HOST = f"{SERVICE}.{NAMESPACE}.svc"
 HPA = {
     "X-Remote-User": "system:serviceaccount:kube-system:horizontal-pod-autoscaler",
@@ -99,7 +110,8 @@ class Asked:
 class Running:
     """An adapter that runs, and the API server in front of it."""
 
-    child: Child
+    log: Callable[[], list[str]]
+    """The messages that it has logged so far."""
     port: int
     ops_port: int
     cluster: FakeCluster
@@ -179,41 +191,83 @@ class Running:
         return float(next((line.rpartition(" ")[2] for line in lines if line.startswith(f"{series} ")), "nan"))
 
     def await_ready(self) -> None:
-        until(self.readiness, lambda seen: seen[0] == 200)
-
-    def log(self) -> list[str]:
-        """The messages that it has logged so far."""
-        lines = self.child.stderr().splitlines()
-        return [json.loads(line)["message"] if line.startswith("{") else line for line in lines]
+        until(self.readiness, lambda seen: seen[0] == 200, STARTS_WITHIN)
 
     def await_log(self, part: str) -> str:
-        said = until(self.log, lambda lines: any(part in line for line in lines))
+        said = until(self.log, lambda lines: any(part in line for line in lines), STARTS_WITHIN)
         return next(line for line in said if part in line)
 
-    def stop(self) -> int:
-        """SIGTERM, and a second one for the hurry if it is not gone at once."""
-        self.child.terminate()
-        self.await_log("asked to go")
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            return self.child.process.wait(0.5)
-        self.child.terminate()
-        return self.child.exit_code(20)
+
+class Messages(logging.Handler):
+    """What is logged, in a list."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
 
 
 @contextmanager
 def running(cluster: FakeCluster, pki: Pki, *flags: str) -> Iterator[Running]:
-    """`drainer adapter` until the end of the block, where it must end well."""
+    """An adapter in a thread until the end of the block, where it must end well and without a bug in its log."""
+    parser = argparse.ArgumentParser()
+    add_flags(parser)
+    chosen = options(parser.parse_args(["--service", SERVICE, *flags]))
+    api = Cluster.of(cluster.kubeconfig(pki.folder), None)
+    sockets = [listen("127.0.0.1", 0) for _ in range(2)]
+    messages, begun = Messages(), threading.Event()
+    made = Adapter(chosen, api, *sockets)
+    loop = asyncio.new_event_loop()
+
+    async def run() -> None:
+        begun.set()
+        await made.run()
+
+    def be_the_adapter() -> None:
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            runner.run(run())
+
+    level = logger.level
+    logger.addHandler(messages)
+    logger.setLevel(logging.INFO)
+    thread = threading.Thread(target=be_the_adapter, name="adapter")
+    thread.start()
+    try:
+        assert begun.wait(STARTS_WITHIN)
+        port, ops_port = (one.getsockname()[1] for one in sockets)
+        there = Running(lambda: [*messages.lines], port, ops_port, cluster, pki)
+        there.await_log("watching")
+        yield there
+    finally:
+        for _ in range(2):
+            with contextlib.suppress(RuntimeError):  # It has ended by itself.
+                loop.call_soon_threadsafe(made.leave)
+        thread.join(20)
+        api.api.rest_client.pool_manager.clear()
+        logger.removeHandler(messages)
+        logger.setLevel(level)
+    assert not thread.is_alive()
+    assert not [line for line in messages.lines if "has failed" in line and "cannot" not in line]
+
+
+@contextmanager
+def running_process(cluster: FakeCluster, pki: Pki, *flags: str) -> Iterator[tuple[Running, Child]]:
+    """`drainer adapter` as a child process; it is ended with the block, if it has not ended before."""
     front, ops = Reserved(), Reserved()
     arguments = ["--service", SERVICE, "--port", str(front.port), "--ops-port", str(ops.port)]
     arguments += ["--kubeconfig", cluster.kubeconfig(pki.folder), *flags]
     child = Child([sys.executable, "-W", "error", "-m", "drainer", "adapter", *arguments])
+
+    def log() -> list[str]:
+        lines = child.stderr().splitlines()
+        return [json.loads(line)["message"] if line.startswith("{") else line for line in lines]
+
     try:
-        made = Running(child, front.port, ops.port, cluster, pki)
+        made = Running(log, front.port, ops.port, cluster, pki)
         made.await_log("watching")
-        yield made
-        if child.process.poll() is None:
-            assert made.stop() == 0, made.log()
-        assert not [line for line in child.stderr().splitlines() if "Traceback" in line or "Warning" in line]
+        yield made, child
     finally:
         child.close()
         front.close()
