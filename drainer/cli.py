@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
 from pathlib import Path
 
@@ -32,26 +32,7 @@ def main(arguments: Sequence[str], early: list[int]) -> Exit:
     """Run one command. `early` holds signals that came before."""
     parsed = _parser(arguments[:1]).parse_args(arguments)
     try:
-        if parsed.command == "run":
-            _run(parsed, early)
-        elif parsed.command == "census":
-            _census(parsed)
-        elif parsed.command == "inject":
-            from drainer.commands.inject import run  # noqa: PLC0415 - not needed by the other commands
-
-            return Exit.FINDINGS if run(parsed) else Exit.OK
-        elif parsed.command == "doctor":
-            return _doctor(parsed)
-        elif parsed.command == "status":
-            return _status(parsed)
-        elif parsed.command == "advise":
-            from drainer.commands.advise.command import advice_for  # noqa: PLC0415 - not needed by the other commands
-
-            sys.stdout.write(advice_for(parsed))
-        elif parsed.command == "adapter":
-            _adapter(parsed, early)
-        else:
-            sys.stdout.write(f"drainer {__version__}\n")
+        return _COMMANDS[parsed.command](parsed, early) or Exit.OK
     except ConfigError as error:
         for mistake in error.mistakes:
             sys.stderr.write(f"drainer: {mistake}\n")
@@ -59,7 +40,6 @@ def main(arguments: Sequence[str], early: list[int]) -> Exit:
     except DrainerError as error:
         sys.stderr.write(f"drainer: {error}\n")
         return Exit.FAILURE
-    return Exit.OK
 
 
 def _flags(parsed: argparse.Namespace) -> dict[str, str]:
@@ -74,14 +54,20 @@ def _run(parsed: argparse.Namespace, early: list[int]) -> None:
     run(config, early)
 
 
-def _census(parsed: argparse.Namespace) -> None:
+def _census(parsed: argparse.Namespace, _: list[int]) -> None:
     values = some_settings(_CENSUS_SETTINGS, os.environ, _flags(parsed))
     from drainer.commands.census import census  # noqa: PLC0415 - not needed by the other commands
 
     sys.stdout.write(census(values["app_ports"], values["ignore_peers"], values["idle_after"]))
 
 
-def _doctor(parsed: argparse.Namespace) -> Exit:
+def _inject(parsed: argparse.Namespace, _: list[int]) -> Exit:
+    from drainer.commands.inject import run  # noqa: PLC0415 - not needed by the other commands
+
+    return Exit.FINDINGS if run(parsed) else Exit.OK
+
+
+def _doctor(parsed: argparse.Namespace, _: list[int]) -> Exit:
     from drainer.commands.doctor.command import doctor  # noqa: PLC0415 - not needed by the other commands
     from drainer.commands.terminal import has_colours  # noqa: PLC0415 - the same
 
@@ -90,13 +76,19 @@ def _doctor(parsed: argparse.Namespace) -> Exit:
     return Exit.OK if is_well else Exit.FINDINGS
 
 
-def _status(parsed: argparse.Namespace) -> Exit:
+def _status(parsed: argparse.Namespace, _: list[int]) -> Exit:
     from drainer.commands.status.command import Heard, status  # noqa: PLC0415 - not needed by the other commands
 
     try:
         return {Heard.ALL: Exit.OK, Heard.SOME: Exit.FINDINGS, Heard.NONE: Exit.FAILURE}[status(parsed)]
     except KeyboardInterrupt:
         return Exit.OK  # That is how a watch ends.
+
+
+def _advise(parsed: argparse.Namespace, _: list[int]) -> None:
+    from drainer.commands.advise.command import advice_for  # noqa: PLC0415 - not needed by the other commands
+
+    sys.stdout.write(advice_for(parsed))
 
 
 def _adapter(parsed: argparse.Namespace, early: list[int]) -> None:
@@ -108,6 +100,20 @@ def _adapter(parsed: argparse.Namespace, early: list[int]) -> None:
     adapter(chosen, early)
 
 
+def _version(_: argparse.Namespace, _early: list[int]) -> None:
+    sys.stdout.write(f"drainer {__version__}\n")
+
+
+_COMMANDS: Mapping[str, Callable[[argparse.Namespace, list[int]], Exit | None]] = {
+    "run": _run,
+    "census": _census,
+    "inject": _inject,
+    "doctor": _doctor,
+    "status": _status,
+    "advise": _advise,
+    "adapter": _adapter,
+    "version": _version,
+}
 _CENSUS_SETTINGS = ("app_ports", "ignore_peers", "idle_after")
 
 
