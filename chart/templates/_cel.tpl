@@ -35,6 +35,7 @@ expression already. Requests and limits are maps, everything else has a type of 
 {{- define "drainer.cel.parameters" -}}
 {{- $texts := include "drainer.settings.texts" .Values.sidecar.settings | fromYaml -}}
 {{- $_ := set $texts "app-ports" (.Values.sidecar.appPorts | default "" | toString) -}}
+{{- include "drainer.ports.check" (list "sidecar.appPorts" (get $texts "app-ports")) -}}
 {{- with .Values.sidecar.gracePeriod }}{{ $_ := set $texts "grace-period" (int . | toString) }}{{ end -}}
 {{- $pairs := list -}}
 {{- range $flag, $text := $texts }}{{ $pairs = append $pairs (printf "%q: %q" $flag (toString $text)) }}{{ end -}}
@@ -225,14 +226,18 @@ variables.appPorts.findAll('[0-9]+(-[0-9]+)?').map(r, r.split('-'))
 
 {{/*
 The text of a setting: of the sidecar that is there (its variable), or of the one that will be; (list FLAG DEFAULT DEFAULT),
-the defaults of the one and of the other. Values without text (valueFrom) count as the default.
+the defaults of the one and of the other. A variable that reads an annotation (the Kustomize component) has its text; other
+values without text count as the default.
 */}}
 {{- define "drainer.cel.told" -}}
 {{- $flag := first . -}}
 >-
         size(variables.sidecars) > 0
         ? (variables.sidecars[0].?env.orValue([])
-          .filter(e, e.name == 'DRAINER_{{ $flag | replace "-" "_" | upper }}' && e.?value.orValue('') != '').map(e, e.value)
+          .filter(e, e.name == 'DRAINER_{{ $flag | replace "-" "_" | upper }}')
+          .map(e, e.?valueFrom.?fieldRef.?fieldPath.orValue('') == "metadata.annotations['{{ include "drainer.prefix" $ }}/{{ $flag }}']"
+            ? variables.annotations[?'{{ include "drainer.prefix" $ }}/{{ $flag }}'].orValue('') : e.?value.orValue(''))
+          .filter(v, v != '')
           + ['{{ index . 1 }}'])[0]
         : ([{{ include "drainer.cel.given" (squote $flag) }}].filter(v, v != '') + ['{{ index . 2 }}'])[0]
 {{- end }}

@@ -170,7 +170,7 @@ rate:
 url:
   allowed: an http:// URL without user and fragment
   holds: >-
-    v.matches('^[Hh][Tt][Tt][Pp]://[^/?@#[:space:]]+([/?][!"$-~]*)?$')
+    v.matches('^[Hh][Tt][Tt][Pp]://([[][^]/?@#[:space:]]+[]]|[^]/?@#:[:space:][]+)(:([0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])?)?([/?][!"$-~]*)?$')
 networks:
   allowed: up to 256 networks and addresses, like 10.0.0.0/8,fd00::/8,192.0.2.7 (no bits set beyond the prefix)
   holds: >-
@@ -179,6 +179,16 @@ secret:
   allowed: printable ASCII without blanks at the ends
   holds: >-
     v.matches('^[!-~]([ -~]*[!-~])?$')
+{{- end }}
+
+{{/* Fails where ports are none: (list NAME TEXT). What the policy puts in is not looked at again by anybody before the agent. */}}
+{{- define "drainer.ports.check" -}}
+{{- range regexFindAll "[0-9]+(-[0-9]+)?" (last . | toString) -1 -}}
+{{- $ends := splitList "-" . -}}
+{{- if or (lt (first $ends | int) 1) (gt (last $ends | int) 65535) (gt (first $ends | int) (last $ends | int)) -}}
+{{- fail (printf "%s %q cannot be used: %s is no port and no range of ports; allowed: ports and ranges from 1 to 65535, like 8080 or 8080,9000-9010" (first $) (last $ | toString) .) -}}
+{{- end -}}
+{{- end -}}
 {{- end }}
 
 {{/* What was given for settings (flag -> value as YAML has it) -> flag: text. Fails for what is no setting. */}}

@@ -20,6 +20,7 @@ dependency a condition: a chart that is switched off has no templates. (With the
 {{- if not $it.appPorts -}}
 {{- fail "drainer.sidecar: no ports of the app; give appPorts, like (dict \"context\" $ \"appPorts\" \"8080\"), or the value sidecar.appPorts" -}}
 {{- end -}}
+{{- include "drainer.ports.check" (list "drainer.sidecar: appPorts" $it.appPorts) -}}
 {{- $container := dict "env" (include "drainer.environment" $it | fromYamlArray) -}}
 - {{ include "drainer.container" (merge $container $it) | nindent 2 | trim }}
 {{- end }}

@@ -146,8 +146,11 @@ def _changed(documents: Iterable[Any], change: Callable[[Mapping[str, Any]], Inj
         raise ConfigError(mistakes)
 
 
-def _role_objects(changed: Iterable[Changed], namespace: str) -> list[dict[str, Any]]:
-    """Once for each service account. Raises ConfigError where its namespace is not known."""
+def _role_objects(changed: Sequence[Changed], namespace: str) -> list[dict[str, Any]]:
+    """Once for each service account, without what the manifests have already.
+
+    Raises ConfigError where a namespace is not known.
+    """
     wanted: dict[tuple[str, str], Rights] = {}
     for one in changed:
         for manifest in one.manifests:
@@ -158,4 +161,5 @@ def _role_objects(changed: Iterable[Changed], namespace: str) -> list[dict[str, 
         raise ConfigError(
             [f"service account {account}: its namespace is not known; allowed: with --namespace" for account in lost]
         )
-    return [entry for key, rights in wanted.items() for entry in rendered(*key, rights)]
+    there = [manifest for one in changed for manifest in one.manifests]
+    return [entry for key, rights in wanted.items() for entry in rendered(*key, rights) if entry not in there]

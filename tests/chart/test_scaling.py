@@ -55,7 +55,7 @@ def serving(pod: str, port: int = 8080, namespace: str = helm.NAMESPACE) -> str:
     [
         ("Deployment", DEPLOYMENT, ("chat-worker-c7bc8b8d-5fvph", "chat-0", "my-chat-c7bc8b8d-5fvph", "chat-9k2lx")),
         ("StatefulSet", ("chat-0", "chat-12"), ("chat-db-0", "chat-c7bc8b8d-5fvph")),
-        ("DaemonSet", ("chat-9k2lx", "chat-bcdfg"), ("chat-0", "chat-db-9k2lx", "chat-c7bc8b8d-5fvph")),
+        ("ReplicaSet", ("chat-9k2lx", "chat-bcdfg"), ("chat-0", "chat-db-9k2lx", "chat-c7bc8b8d-5fvph")),
     ],
 )
 def test_keda_sums_the_serving_connections_of_this_workload(

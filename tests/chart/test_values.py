@@ -177,6 +177,18 @@ def test_what_the_policy_takes_as_an_annotation_is_what_the_agent_takes(name: st
         ({"networkPolicy": {"otherPorts": "ajar"}}, "at '/networkPolicy/otherPorts'"),
         ({"podMonitor": {"interval": "often"}}, "at '/podMonitor/interval'"),
         ({"demo": {"port": 0}}, "at '/demo/port'"),
+        ({"injection": {"enabled": True}, "sidecar": {"appPorts": 99999}}, "at '/sidecar/appPorts'"),
+        (
+            {"injection": {"enabled": True}, "sidecar": {"appPorts": "80,99999"}},
+            "99999 is no port and no range of ports",
+        ),
+        ({"injection": {"enabled": True}, "sidecar": {"appPorts": "8080-80"}}, '"8080-80" cannot be used'),
+        ({"injection": {"enabled": True}, "sidecar": {"appPorts": "0"}}, '"0" cannot be used: 0 is no port'),
+        ({"dashboard": {"label": "bad label!"}}, "at '/dashboard/label'"),
+        ({"dashboard": {"labelValue": "x y"}}, "at '/dashboard/labelValue'"),
+        ({"dashboard": {"namespace": "Bad NS"}}, "at '/dashboard/namespace'"),
+        ({"scaling": {"target": {"kind": "DaemonSet"}}}, "at '/scaling/target/kind'"),
+        ({"scaling": {"target": {"apiVersion": "x"}}}, "at '/scaling/target/apiVersion'"),
     ],
 )
 def test_other_mistakes_are_named_too(values: dict[str, Any], place: str) -> None:

@@ -182,6 +182,25 @@ def test_grace_periods_that_differ_are_named() -> None:
     assert said == ("drainer: DRAINER_GRACE_PERIOD is 60s, but terminationGracePeriodSeconds is 30: make them the same")
 
 
+@pytest.mark.parametrize(
+    ("told", "grace", "said"), [("60s", 60, ""), ("90s", 30, "90s"), ("", 60, "30s"), ("", 30, "")]
+)
+def test_a_sidecar_that_reads_annotations_is_told_what_they_say(told: str, grace: int, said: str) -> None:
+    """As the Kustomize component has it."""
+    now = by_hand(grace=grace)
+    variables = now["spec"]["initContainers"][0]["env"]
+    path = f"metadata.annotations['{annotation('grace_period')}']"
+    for variable in variables:
+        if variable["name"] == "DRAINER_GRACE_PERIOD":
+            del variable["value"]
+            variable["valueFrom"] = {"fieldRef": {"fieldPath": path}}
+    now["metadata"]["annotations"] = {annotation("grace_period"): told} if told else {}
+    expected = (
+        f"drainer: DRAINER_GRACE_PERIOD is {said}, but terminationGracePeriodSeconds is {grace}: make them the same"
+    )
+    assert warnings(now) == ([expected] if said else [])
+
+
 def test_a_sidecar_by_hand_with_too_short_a_grace_period_is_named() -> None:
     (said,) = warnings(by_hand(told=9, grace=9, settle="4s"))
 

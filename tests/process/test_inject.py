@@ -37,6 +37,13 @@ def test_a_stream_goes_in_and_comes_out_and_in_again() -> None:
     assert back.stdout == of("stream.input.yaml")
 
 
+def test_rights_are_written_once_however_often_it_runs() -> None:
+    rights = ("--kubernetes", "on", "--rbac", "--namespace", "chat")
+    first = piped(of("stream.input.yaml"), *rights)
+    assert first.stdout.count("kind: Role\n") > 0
+    assert piped(first.stdout, *rights).stdout == first.stdout
+
+
 def test_the_bytes_are_utf_8_whatever_the_locale_says() -> None:
     done = piped(of("kubectl.input.json"), LC_ALL="C", PYTHONUTF8="0", PYTHONIOENCODING="utf-8")
     assert done.stdout == of("kubectl.golden.json")

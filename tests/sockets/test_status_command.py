@@ -146,6 +146,29 @@ def test_all_pods_that_have_the_sidecar_and_have_not_ended(capsys: Said, server:
     assert proxied("web-2") not in server.asked
 
 
+def test_an_agent_that_does_not_run_is_said_in_the_kubelets_word(
+    capsys: Said, server: ApiServer, kubeconfig: str
+) -> None:
+    waits: Any = {"waiting": {"reason": "ErrImagePull"}}
+    runs: Any = {"running": {}}
+    pods = [pod("web-0", "Pending"), pod("web-1"), pod("web-2"), pod("web-3")]
+    pods[0]["status"]["initContainerStatuses"] = [
+        {"name": "migrate", "state": runs},
+        {"name": "drainer", "state": waits},
+    ]
+    pods[1]["status"]["initContainerStatuses"] = [{"name": "drainer", "state": {"waiting": {"message": "?"}}}]
+    pods[2]["status"]["containerStatuses"] = [{"name": "app", "state": waits}, {"name": "drainer", "state": runs}, {}]
+    pods[3]["status"] = {}
+    server.answers |= {LIST: {"items": pods}, proxied("web-2"): STATUS}
+    assert status(kubeconfig, "-n", "chat") is Exit.FINDINGS
+    assert table(capsys)[1:] == [
+        ["web-0", "-", "-", "-", "the pod is Pending: the agent waits, ErrImagePull"],
+        ["web-1", "-", "-", "-", "the pod is Running: the agent waits, nobody says for what"],
+        ["web-2", *SERVING],
+        ["web-3", "-", "-", "-", "the pod is not said to be running"],
+    ]
+
+
 def test_page_by_page(capsys: Said, server: ApiServer, kubeconfig: str) -> None:
     server.answers |= {
         LIST: {"items": [pod("web-0")], "metadata": {"continue": "to/be"}},

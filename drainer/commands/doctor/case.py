@@ -125,12 +125,12 @@ class Pod:
 
     @cached_property
     def agents(self) -> tuple[Container, ...]:
-        """Those that are the agent: by their name, or by the variable that only the agent has."""
+        """Those that are the agent: by the variable that only the agent has, or by name and image or command."""
         return tuple(
             one
             for one in self.containers
-            if one.name == NAME
-            or any(variable["name"].text == BY_NAME["app_ports"].env for variable in one.node["env"])
+            if any(variable["name"].text == BY_NAME["app_ports"].env for variable in one.node["env"])
+            or (one.name == NAME and (one.image == NAME or "run" in one.node["args"].texts))
         )
 
     @property
@@ -230,7 +230,7 @@ def as_case(pod: Pod, around: Surroundings) -> Case:
     return Case(
         pod=pod,
         sidecar=sidecar,
-        given=given(sidecar.node, pod.grace),
+        given=given(sidecar.node, pod.grace, pod.annotations),
         services=tuple(one for one in _nodes(around.services, SERVICE) if _selects(one, pod)),
         scalers=tuple(one for one in _nodes(around.scalers, SCALER) if _scales(one, pod, around.owners)),
     )

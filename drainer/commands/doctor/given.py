@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,6 +22,8 @@ _IN_A_POD = {**IDENTITY, "KUBERNETES_SERVICE_HOST": "192.0.2.1", "KUBERNETES_SER
 """Variables that the agent asks for, and that are there or have a check of their own."""
 _BY_ENV = {setting.env: setting for setting in SETTINGS}
 _BY_FLAG = {setting.flag: setting for setting in SETTINGS}
+_ANNOTATION = re.compile(r"metadata\.annotations\['([^']+)'\]")
+"""How the downward API names one; the Kustomize component reads all settings so."""
 _HIDDEN = "hidden"
 """Stands for a secret that the manifest does not show."""
 _HARMLESS = {
@@ -119,8 +122,8 @@ class Given:
         return _HARMLESS.get(name, BY_NAME[name].default or "")
 
 
-def given(container: Node, grace: int) -> Given:
-    """The settings of one container."""
+def given(container: Node, grace: int, annotations: Mapping[str, str]) -> Given:
+    """The settings of one container, in a pod with these annotations."""
     texts: dict[str, str] = {}
     paths: dict[str, Path] = {}
     unseen: set[str] = set()
@@ -142,6 +145,10 @@ def given(container: Node, grace: int) -> Given:
         if set(source.keys) & {"configMapKeyRef", "secretKeyRef"}:
             elsewhere.append(source.path)
         text = variable["value"].text.strip()
+        annotation = _ANNOTATION.fullmatch(source["fieldRef"]["fieldPath"].text)
+        if annotation is not None:
+            # One that is not there is an empty variable, which is as good as none.
+            text = annotations.get(annotation[1], "").strip()
         setting = _BY_ENV.get(name)
         if setting is None:
             names[name] = text
@@ -151,7 +158,7 @@ def given(container: Node, grace: int) -> Given:
         unseen.discard(setting.name)
         texts.pop(setting.name, None)
         paths[setting.name] = variable["value"].path if not source else source.path
-        if source or "$(" in text:
+        if annotation is None and (source or "$(" in text):
             unseen.add(setting.name)
         else:
             texts[setting.name] = text

@@ -133,7 +133,19 @@ def _port(namespace: str, name: str, data: Mapping[str, Any]) -> int | None:
 
 def _phase(data: Mapping[str, Any]) -> str:
     status = data.get("status")
-    return str(status.get("phase")) if isinstance(status, Mapping) else ""
+    return str(status.get("phase") or "") if isinstance(status, Mapping) else ""
+
+
+def _waits_for(namespace: str, name: str, data: Mapping[str, Any]) -> str:
+    """Why the agent's container does not run, in the kubelet's word (ErrImagePull, CrashLoopBackOff); "" if it does."""
+    agents = {one.name for one in as_pod("Pod", namespace, name, data).agents}
+    status = data["status"]
+    for key in ("initContainerStatuses", "containerStatuses"):
+        for one in status.get(key) or ():
+            waiting = (one.get("state") or {}).get("waiting")
+            if one.get("name") in agents and waiting:
+                return str(waiting.get("reason") or "nobody says for what")
+    return ""
 
 
 def _status(cluster: Cluster, namespace: str, name: str, port: int, data: Mapping[str, Any]) -> Any:
@@ -141,6 +153,8 @@ def _status(cluster: Cluster, namespace: str, name: str, port: int, data: Mappin
     from drainer.commands.cluster import status_path  # noqa: PLC0415 - needs kubernetes
 
     phase = _phase(data)
-    if phase != "Running":
-        raise NoAnswerError(f"the pod is {phase}")
+    reason = _waits_for(namespace, name, data) if phase else ""
+    if phase != "Running" or reason:
+        shown = phase or "not said to be running"
+        raise NoAnswerError(f"the pod is {shown}" + (f": the agent waits, {reason}" if reason else ""))
     return cluster.get(status_path(namespace, name, port), MOST, WITHIN)

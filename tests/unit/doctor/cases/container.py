@@ -15,7 +15,10 @@ from tests.unit.doctor.pods import (
 )
 
 BAD: dict[str, list[Edits]] = {
-    "two-agents": [(init("drainer", 1, restartPolicy="Always"),), (beside("x", env=[{"name": "DRAINER_APP_PORTS"}]),)],
+    "two-agents": [
+        (init("drainer", 1, restartPolicy="Always", args=["run"]),),
+        (beside("x", env=[{"name": "DRAINER_APP_PORTS"}]),),
+    ],
     "restart-policy": [(side("restartPolicy"),), (side("restartPolicy", "OnFailure"),)],
     "container-mode": [(env("DRAINER_CONTAINER", "plain"),), (plain, env("DRAINER_CONTAINER"))],
     "sidecar-plain": [(plain,)],
