@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import urlencode
 
@@ -40,6 +40,7 @@ class Api:
 
     def __init__(self, client: ApiClient) -> None:
         self._client = client
+        self._streams: set[Any] = set()
         self._workers = itertools.cycle([Worker(f"api-{number}") for number in range(WORKERS)])
 
     async def ask(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> Any:
@@ -56,12 +57,24 @@ class Api:
         query = {**query, "watch": "true", "allowWatchBookmarks": "true", "timeoutSeconds": str(WATCH_FOR)}
         lines = Lines()
         with self._asked("GET", f"{path}?{urlencode(query)}", None, "", (TIMEOUT[0], WATCH_FOR + SILENCE)) as response:
-            while data := response.read1(65536):
-                for line in lines.feed(data):
-                    event = _decoded(line)
-                    if event.get("type") == "ERROR":
-                        raise _failure(event.get("object"))
-                    yield event
+            self._streams.add(response)
+            try:
+                while data := response.read1(65536):
+                    for line in lines.feed(data):
+                        event = _decoded(line)
+                        if event.get("type") == "ERROR":
+                            raise _failure(event.get("object"))
+                        yield event
+            finally:
+                self._streams.discard(response)
+
+    def close(self) -> None:
+        """End the watches, whichever threads wait for them, and forget all connections."""
+        for response in [*self._streams]:
+            # One that ends at the same moment has nothing left to be ended.
+            with suppress(ValueError, RuntimeError, OSError):
+                response.shutdown()
+        self._client.rest_client.pool_manager.clear()
 
     @contextmanager
     def _asked(

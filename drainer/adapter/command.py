@@ -34,6 +34,7 @@ from drainer.web import listen
 
 CONFIG_MAP = "extension-apiserver-authentication"
 """In kube-system: what the API server says of itself to aggregated ones."""
+THREADS_END_WITHIN = 0.5
 LEAVES_AFTER = 5.0
 """Seconds from SIGTERM, for which it still answers: until then the API server may not have seen that it goes."""
 
@@ -99,9 +100,9 @@ class Adapter:
         async with contextlib.AsyncExitStack() as ends, asyncio.TaskGroup() as tasks:
             ends.push_async_callback(self._ops.stop)
             ends.push_async_callback(self._front.stop)
+            ends.callback(self._end, watches)
             for watch in watches:
                 watch.start()
-                ends.callback(watch.stop)
             running = [tasks.create_task(self._sweep.run()), tasks.create_task(self._keeper.run(_wall))]
             await self._leaving.wait()
             logger.info("asked to go")
@@ -144,6 +145,14 @@ class Adapter:
             on_trouble=logger.warning,
         )
         return [pods, proxy]
+
+    def _end(self, watches: Sequence[Watch]) -> None:
+        """The threads get a moment: what they still hold is given back in good order."""
+        for watch in watches:
+            watch.stop()
+        self._server.close()
+        for watch in watches:
+            watch.ended(THREADS_END_WITHIN)
 
     def _see_all(self, pods: Sequence[Pod]) -> None:
         self._fleet.replace(pods)

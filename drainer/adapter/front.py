@@ -29,6 +29,7 @@ from drainer.adapter.documents import AGGREGATED, aggregated, aggregated_version
 from drainer.adapter.failures import AnswerError
 from drainer.adapter.fleet import Fleet
 from drainer.adapter.identity import FrontProxy
+from drainer.adapter.pauses import pause
 from drainer.adapter.questions import Api, Question, question
 from drainer.adapter.schemas import digest, index_3, version_2, version_3
 from drainer.gate import Gate
@@ -40,6 +41,7 @@ PATIENCE = 95.0
 """Seconds that a connection may be idle: a little more than API servers keep theirs (90 s)."""
 HANDSHAKE_WITHIN = 5.0
 SHUTDOWN_WITHIN = 1.0
+ASKS_WITHIN = 1.0
 ANSWERS_WITHIN = 10.0
 """Seconds that a question gets that is being answered while the certificate changes."""
 
@@ -73,8 +75,9 @@ class Front:
             lingering_time=0.0,
             shutdown_timeout=SHUTDOWN_WITHIN,
         )
+        self._shown: tuple[Pair | None, str | None] = (None, None)
         self._changes = asyncio.Lock()
-        self._ends: set[asyncio.Future[Any]] = set()
+        self._ends: set[asyncio.Task[None]] = set()
         self.codes: Counter[int] = Counter()
         """Answers, by their HTTP status."""
 
@@ -96,12 +99,17 @@ class Front:
         if self._server is not None:
             self._server.close()
         self._listener.close()
+        for ends in self._ends:
+            ends.cancel()
         await self._runner.cleanup()
 
     async def _renew(self, pair: Pair | None, proxy: FrontProxy | None) -> None:
         async with self._changes:
-            if pair is not None and proxy is not None:
+            shown = pair, proxy.authority if proxy is not None else None
+            # Names and headers are looked at with each request: no connection has to end for them.
+            if pair is not None and proxy is not None and shown != self._shown:
                 await self._open_with(tls_context(pair, proxy.authority))
+            self._shown = shown
             self._pair, self._proxy = pair, proxy
 
     async def _open_with(self, context: ssl.SSLContext) -> None:
@@ -123,12 +131,10 @@ class Front:
         self._listener.listen(BACKLOG)
         if before is not None:
             before.close()
-        for connection in connected:
-            # Ends the wait of an idle one. What closes it, and what a busy one is given time by, is shutdown().
-            connection.close()
-        ends = asyncio.gather(*(connection.shutdown(ANSWERS_WITHIN) for connection in connected))
-        self._ends.add(ends)
-        ends.add_done_callback(self._ends.discard)
+        if connected:
+            ends = asyncio.get_running_loop().create_task(_end(connected))
+            self._ends.add(ends)
+            ends.add_done_callback(self._ends.discard)
 
     def _app(self) -> web.Application:
         app = web.Application(client_max_size=16384)
@@ -197,7 +203,7 @@ def tls_context(pair: Pair, authority: str) -> ssl.SSLContext:
     context.verify_mode = ssl.CERT_OPTIONAL
     try:
         context.load_verify_locations(cadata=authority)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise ssl.SSLError(str(error)) from error
     # The module reads keys from files only.
     descriptor, name = tempfile.mkstemp(prefix="tls-")
@@ -208,6 +214,15 @@ def tls_context(pair: Pair, authority: str) -> ssl.SSLContext:
     finally:
         Path(name).unlink()
     return context
+
+
+async def _end(connections: Sequence[Any]) -> None:
+    """Of aiohttp's RequestHandlers: after a moment, so that none is cut that has only just come and not asked yet."""
+    await pause(ASKS_WITHIN)
+    for connection in connections:
+        # Ends the wait of an idle one. What closes it, and what a busy one is given time by, is shutdown().
+        connection.close()
+    await asyncio.gather(*(connection.shutdown(ANSWERS_WITHIN) for connection in connections))
 
 
 def _tagged(request: web.Request, document: Mapping[str, Any], content_type: str) -> web.Response:

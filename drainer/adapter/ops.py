@@ -51,8 +51,8 @@ class Ops:
 
     async def stop(self) -> None:
         """No new connections."""
-        if self._server is not None:
-            self._server.close()
+        assert self._server is not None  # noqa: S101 - start() comes first; for the type checker
+        self._server.close()
         await self._runner.cleanup()
 
     def _signed(self, handler: Handler) -> Handler:

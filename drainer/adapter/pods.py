@@ -27,11 +27,6 @@ class Pod:
     """Whether it has a deletionTimestamp: an HPA leaves it out, whatever it says."""
 
     @property
-    def key(self) -> tuple[str, str]:
-        """Namespace and name: there is one pod of them at a time."""
-        return self.namespace, self.name
-
-    @property
     def is_asked(self) -> bool:
         """Whether there is somebody to ask. Not only ready pods: a full one may say so by its readiness."""
         return bool(self.address) and self.phase == "Running"

@@ -45,14 +45,20 @@ class Watch:
         self._backoff = Backoff(random, FORBIDDEN_FOR)
         self._told = ""
         self._ends = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"watch {path}", daemon=True)
 
     def start(self) -> None:
         """A daemon thread: a watch that is silent keeps no process from exiting."""
-        threading.Thread(target=self._run, name=f"watch {self._path}", daemon=True).start()
+        self._thread.start()
 
     def stop(self) -> None:
         """Tell nothing more."""
         self._ends.set()
+
+    def ended(self, within: float) -> bool:
+        """Whether its thread has ended in so many seconds."""
+        self._thread.join(within)
+        return not self._thread.is_alive()
 
     def _run(self) -> None:
         version = ""

@@ -74,8 +74,8 @@ class FakeCluster:
     reviews: list[dict[str, Any]] = field(default_factory=list)
     may: Callable[[dict[str, Any]], Any] = lambda spec: True
     """Whether what a SubjectAccessReview asks for is allowed; an int is an HTTP status instead."""
-    bad_days: dict[str, int | bytes] = field(default_factory=dict)
-    """The beginning of a path -> HTTP status, or an answer as it is."""
+    bad_days: dict[str, int | bytes | tuple[int, bytes]] = field(default_factory=dict)
+    """The beginning of a path -> HTTP status, an answer as it is, or both."""
     before_write: Callable[[str], None] = lambda path: None
     """Called before a write is looked at: others may be faster."""
     _version: int = 100
@@ -145,7 +145,10 @@ class FakeCluster:
         self.queries[path] = dict(request.query)
         for beginning, bad in self.bad_days.items():
             if path.startswith(beginning):
-                return web.Response(body=bad) if isinstance(bad, bytes) else failure(bad, "a bad day")
+                if isinstance(bad, int):
+                    return failure(bad, "a bad day")
+                status, body = bad if isinstance(bad, tuple) else (200, bad)
+                return web.Response(status=status, body=body)
         if request.headers.get("Authorization") != f"Bearer {TOKEN}":
             return failure(401, "Unauthorized")
         if path == REVIEWS:

@@ -91,9 +91,9 @@ def test_a_secret_of_somebody_else_is_left_as_it_is(
     assert cluster.objects[SECRET] == before
 
 
-@pytest.mark.parametrize(("path", "status"), [(SECRET, 403), (CUSTOM, 500)])
+@pytest.mark.parametrize(("path", "status"), [(SECRET, 403), (CUSTOM, (502, b"<html>"))])
 def test_what_the_api_server_refuses_is_said_once_and_tried_again(
-    cluster: FakeCluster, pki: Pki, path: str, status: int
+    cluster: FakeCluster, pki: Pki, path: str, status: int | tuple[int, bytes]
 ) -> None:
     cluster.bad_days = {path: status}
     with running(cluster, pki) as adapter:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.adapter.cluster import FakeCluster
 from tests.adapter.harness import POD_METRICS, Pki, running, running_process
+from tests.process.harness import Child, Reserved
 from tests.process.waiting import until
 
 COMMAND = [sys.executable, "-W", "error", "-m", "drainer", "adapter"]
@@ -37,10 +41,25 @@ def test_a_second_signal_is_in_a_hurry(cluster: FakeCluster, pki: Pki) -> None:
         assert not [line for line in child.stderr().splitlines() if "Traceback" in line or "Warning" in line]
 
 
-def test_a_signal_that_comes_before_everything_ends_it(cluster: FakeCluster, pki: Pki) -> None:
-    with running_process(cluster, pki) as (_, child):
+def catches_sigterm(child: Child) -> bool:
+    lines = Path(f"/proc/{child.pid}/status").read_text().splitlines()
+    caught = next(int(line.split()[1], 16) for line in lines if line.startswith("SigCgt:"))
+    return bool(caught & 1 << signal.SIGTERM - 1)
+
+
+def test_a_signal_that_comes_before_everything_ends_it(cluster: FakeCluster, tmp_path: Path) -> None:
+    front, ops = Reserved(), Reserved()
+    ports = ["--port", str(front.port), "--ops-port", str(ops.port)]
+    child = Child([*COMMAND, "--service", "x", *ports, "--kubeconfig", cluster.kubeconfig(tmp_path)])
+    try:
+        until(lambda: catches_sigterm(child), bool)
         child.terminate()
-        assert child.exit_code() == 0
+        assert child.exit_code(30) == 0
+        assert '"message": "gone"' in child.stderr()
+    finally:
+        child.close()
+        front.close()
+        ops.close()
 
 
 def test_mistakes_are_named_and_nothing_is_started() -> None:
@@ -86,3 +105,14 @@ def test_its_own_paths(cluster: FakeCluster, pki: Pki) -> None:
                 b"GET /metrics HTTP/1.1\r\nHost: x\r\nAccept: application/openmetrics-text; version=x\r\n\r\n"
             )
             assert b"drainer_adapter_build_info" in plain.makefile("rb").read()
+
+
+@pytest.mark.parametrize("package", ["kubernetes", "cryptography"])
+def test_without_the_extra_it_says_which(package: str) -> None:
+    program = (
+        f"import sys; sys.modules[{package!r}] = None; import drainer.cli as c; sys.exit(c.main(sys.argv[1:], []))"
+    )
+    command = [sys.executable, "-W", "error", "-c", program, "adapter", "--service", "x"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stderr) == (1, f"drainer: {package} is missing; pip install 'drainer[commands]'\n")
