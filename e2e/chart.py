@@ -24,6 +24,7 @@ class Chart:
         helm: Any = importlib.import_module("helm_python")
         # The public way takes no version of Kubernetes.
         self._render = helm._native.call_string
+        self._helm = helm
         self._chart = helm.Chart.load(folder)
 
     @classmethod
@@ -32,6 +33,15 @@ class Chart:
             return cls(folder)
         except ModuleNotFoundError:
             pytest.skip("needs helm-python-sdk (Linux on x86-64): the chart is rendered by the real Helm")
+
+    def refusal(self, kubeconfig: str, namespace: str, values: Mapping[str, Any]) -> str:
+        """Why Helm would not install it, after a look at the cluster; empty if it would. Nothing is installed."""
+        config = self._helm.Config(kubeconfig_path=kubeconfig, namespace=namespace)
+        try:
+            config.install(self._chart, "refused", dict(values), namespace=namespace, dry_run="server")
+        except self._helm.HelmError as error:
+            return str(error)
+        return ""
 
     def render(self, release: str, namespace: str, version: str, values: Mapping[str, Any]) -> list[Manifest]:
         """All objects, those of `helm test` too; `version` of Kubernetes like v1.36.2."""

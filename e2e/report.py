@@ -11,8 +11,10 @@ REPORT = Path("dist/e2e.md")
 
 _SPELLED = {
     "api": "API",
+    "apiservice": "APIService",
     "endpointslice": "EndpointSlice",
     "events": "Events",
+    "hpa": "HPA",
     "ipv6": "IPv6",
     "kubelets": "kubelet's",
     "service": "Service",

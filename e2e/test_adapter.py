@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Any
 
 import pytest
 from kubernetes.client.exceptions import ApiException
 
+from e2e.chart import Chart
 from e2e.cluster import Manifest
 from e2e.manifests import Template
 from e2e.scene import Scene
@@ -17,6 +19,19 @@ APISERVICE: Manifest = {
     "apiVersion": "apiregistration.k8s.io/v1",
     "kind": "APIService",
     "metadata": {"name": "v1beta2.custom.metrics.k8s.io"},
+}
+OTHERS: Manifest = {
+    "apiVersion": "apiregistration.k8s.io/v1",
+    "kind": "APIService",
+    "metadata": {"name": "v1beta1.external.metrics.k8s.io"},
+    "spec": {
+        "group": "external.metrics.k8s.io",
+        "version": "v1beta1",
+        "groupPriorityMinimum": 100,
+        "versionPriority": 100,
+        "insecureSkipTLSVerify": True,
+        "service": {"namespace": "others", "name": "metrics"},
+    },
 }
 TARGET = 5
 """Connections of a pod that the HPA wants."""
@@ -39,10 +54,10 @@ def autoscaler(name: str) -> Manifest:
     }
 
 
-def is_there(scene: Scene) -> bool:
+def is_there(scene: Scene, manifest: Manifest) -> bool:
     """Whether somebody serves the API in this cluster already."""
     try:
-        scene.cluster.call("GET", scene.cluster.path(APISERVICE))
+        scene.cluster.call("GET", scene.cluster.path(manifest))
     except ApiException as error:
         if error.status != 404:
             raise
@@ -62,10 +77,21 @@ def connections(scene: Scene) -> dict[str, str]:
     return {item["describedObject"]["name"]: item["value"] for item in answer["items"]}
 
 
+def test_the_chart_does_not_take_over_an_apiservice_of_somebody_else(scene: Scene) -> None:
+    chart = Chart.or_skip()
+    if not is_there(scene, OTHERS):
+        scene.create(OTHERS)
+    values = {"adapter": {"enabled": True, "customMetrics": {"enabled": False}, "externalMetrics": {"enabled": True}}}
+    said = chart.refusal(os.environ["KUBECONFIG"], scene.stage.namespace, values)
+
+    assert "the APIService v1beta1.external.metrics.k8s.io is there already and points to the Service" in said
+    assert "Switch adapter.externalMetrics.enabled off" in said
+
+
 def test_an_hpa_follows_connections_up_and_down_with_nothing_else_installed(scene: Scene) -> None:
     if not scene.stage.images.commands:
         pytest.skip("needs COMMANDS_IMAGE, the image with the commands: the adapter runs in it")
-    if is_there(scene):
+    if is_there(scene, APISERVICE):
         pytest.skip("another server of custom.metrics.k8s.io is in this cluster already, and it is left alone")
     image = scene.stage.images.values(scene.stage.images.commands)["image"]
     image.pop("pullPolicy")
