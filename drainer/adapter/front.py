@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
 
 from drainer import __version__
 from drainer.adapter.answers import Moment, metrics
@@ -29,7 +30,6 @@ from drainer.adapter.documents import AGGREGATED, aggregated, aggregated_version
 from drainer.adapter.failures import AnswerError
 from drainer.adapter.fleet import Fleet
 from drainer.adapter.identity import FrontProxy
-from drainer.adapter.pauses import pause
 from drainer.adapter.questions import Api, Question, question
 from drainer.adapter.schemas import digest, index_3, version_2, version_3
 from drainer.gate import Gate
@@ -77,7 +77,7 @@ class Front:
         )
         self._shown: tuple[Pair | None, str | None] = (None, None)
         self._changes = asyncio.Lock()
-        self._ends: set[asyncio.Task[None]] = set()
+        self._ends: set[asyncio.Future[Any]] = set()
         self.codes: Counter[int] = Counter()
         """Answers, by their HTTP status."""
 
@@ -99,8 +99,6 @@ class Front:
         if self._server is not None:
             self._server.close()
         self._listener.close()
-        for ends in self._ends:
-            ends.cancel()
         await self._runner.cleanup()
 
     async def _renew(self, pair: Pair | None, proxy: FrontProxy | None) -> None:
@@ -131,10 +129,17 @@ class Front:
         self._listener.listen(BACKLOG)
         if before is not None:
             before.close()
-        if connected:
-            ends = asyncio.get_running_loop().create_task(_end(connected))
-            self._ends.add(ends)
-            ends.add_done_callback(self._ends.discard)
+        # After a moment, so that none is cut that has only just come and not asked yet.
+        asyncio.get_running_loop().call_later(ASKS_WITHIN, self._end, connected)
+
+    def _end(self, connections: Sequence[RequestHandler]) -> None:
+        """What is being answered is answered first."""
+        for connection in connections:
+            # Ends the wait of an idle one. What closes it, and what a busy one is given time by, is shutdown().
+            connection.close()
+        ends = asyncio.gather(*(connection.shutdown(ANSWERS_WITHIN) for connection in connections))
+        self._ends.add(ends)
+        ends.add_done_callback(self._ends.discard)
 
     def _app(self) -> web.Application:
         app = web.Application(client_max_size=16384)
@@ -214,15 +219,6 @@ def tls_context(pair: Pair, authority: str) -> ssl.SSLContext:
     finally:
         Path(name).unlink()
     return context
-
-
-async def _end(connections: Sequence[Any]) -> None:
-    """Of aiohttp's RequestHandlers: after a moment, so that none is cut that has only just come and not asked yet."""
-    await pause(ASKS_WITHIN)
-    for connection in connections:
-        # Ends the wait of an idle one. What closes it, and what a busy one is given time by, is shutdown().
-        connection.close()
-    await asyncio.gather(*(connection.shutdown(ANSWERS_WITHIN) for connection in connections))
 
 
 def _tagged(request: web.Request, document: Mapping[str, Any], content_type: str) -> web.Response:

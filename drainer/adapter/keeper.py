@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import datetime as dt
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -9,7 +11,6 @@ from typing import Any, Protocol
 
 from drainer.adapter.api import MERGE_PATCH
 from drainer.adapter.certificates import Pair, as_data, bundle, expiry, from_data, issued, signer, turned
-from drainer.adapter.pauses import pause
 from drainer.adapter.questions import Api
 from drainer.adapter.services import PATH, Claim, Owner, Service, absent, claim, decoded, encoded
 from drainer.kube.words import ApiError, ApiResult
@@ -148,7 +149,7 @@ class Keeper:
         """Until it is cancelled."""
         while True:
             is_well = await self.look(wall())
-            await pause(LOOKS_EVERY if is_well else RETRY)
+            await _pause(LOOKS_EVERY if is_well else RETRY)
 
     async def look(self, now: dt.datetime) -> bool:
         """Once; whether there was nothing to complain of."""
@@ -189,3 +190,9 @@ class Keeper:
         if seen.said != self.claims[api].said:
             self._on_claim(seen)
         self.claims[api] = seen
+
+
+async def _pause(seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await asyncio.Event().wait()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import ssl
 from pathlib import Path
 
@@ -12,7 +13,6 @@ from tests.adapter.harness import HOST, POD_METRICS, Pki, Running, running
 from tests.process.waiting import until
 
 ASKED = f"{POD_METRICS}/connections"
-WAY = "tests/adapter/openssl"
 
 
 def test_two_replicas_agree_on_one_authority(cluster: FakeCluster, pki: Pki) -> None:
@@ -88,6 +88,7 @@ def test_a_secret_of_somebody_else_is_left_as_it_is(
         assert part in adapter.await_log("the Secret tools/drainer-adapter-tls is not this server's")
         status, text = adapter.readiness()
         assert (status, "there is no certificate to show yet" in text) == (503, True)
+        assert math.isnan(adapter.metric("drainer_adapter_certificate_expiry_timestamp_seconds"))
     assert cluster.objects[SECRET] == before
 
 

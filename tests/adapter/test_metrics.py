@@ -51,6 +51,9 @@ def test_who_does_not_answer_is_missing(cluster: FakeCluster, fleet: Agents, pki
         assert adapter.metric("drainer_adapter_pods_fresh") == 2
         for result in ("timeout", "odd", "too_long", "unreachable"):
             assert adapter.metric(f'drainer_adapter_questions_total{{result="{result}"}}') >= 1
+        # Who is asked when it goes is not waited for.
+        fleet.says = dict.fromkeys(WHERE, HANG)
+        until(lambda: fleet.together, bool)
 
 
 def test_pods_come_and_go_while_they_are_asked(cluster: FakeCluster, fleet: Agents, adapter: Running) -> None:
