@@ -23,7 +23,6 @@ import trustme
 from aiohttp import web
 
 from tests.kube_answers import SLICES, Request, failure, page_of, patched, seen_as
-from tests.process.waiting import until
 
 NAMESPACE, NAME, UID = "chat", "ws-0", "7d1f6a52-0000-4000-8000-000000000001"
 TOKEN = "a-token"
@@ -245,10 +244,16 @@ class KubeApi:
             self.watchers -= 1
 
     async def hang_up(self) -> None:
-        """At the end: TLS is not shut down with clients that may have gone; nobody but the loop knows handshakes."""
-        for transport in [*vars(asyncio.get_running_loop())["_transports"].values()]:
-            transport.abort()
-        await asyncio.to_thread(until, self._clients, lambda clients: not clients)
+        """At the end: TLS is not shut down with clients that may have gone; nobody but the loop knows handshakes.
+
+        Again and again, for one that has just come has no transport yet.
+        """
+        for _ in range(round(PATIENCE / 0.01)):
+            for transport in [*vars(asyncio.get_running_loop())["_transports"].values()]:
+                transport.abort()
+            await asyncio.sleep(0.01)
+            if not self._clients():
+                return
 
     def _clients(self) -> list[Any]:
         own = psutil.Process().net_connections("tcp")
