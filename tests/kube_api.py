@@ -244,10 +244,7 @@ class KubeApi:
             self.watchers -= 1
 
     async def hang_up(self) -> None:
-        """At the end: TLS is not shut down with clients that may have gone; nobody but the loop knows handshakes.
-
-        Again and again, for one that has just come has no transport yet.
-        """
+        """At the end: TLS is not shut down with clients that may have gone. Who has just come has no transport yet."""
         for _ in range(round(PATIENCE / 0.01)):
             for transport in [*vars(asyncio.get_running_loop())["_transports"].values()]:
                 transport.abort()
