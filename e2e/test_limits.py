@@ -86,7 +86,11 @@ def test_a_deletion_cost_that_was_set_by_hand_stays(scene: Scene) -> None:
     scene.workload("Deployment", template, 1)
     (pod,) = scene.ready_pods()
     scene.clients(pod, 5)
-    said = until("the agent says so", lambda: [line for line in pod.said(NAME) if DELETION_COST in line["message"]])
+
+    def told() -> list[Any]:
+        return [line for line in pod.said(NAME) if DELETION_COST in line["message"]]
+
+    said = until("the agent says so", told, 2 * FIRST_COST_WITHIN)
     scene.saw["log"] = said[0]["message"]
     stays("the cost is what it was", lambda: costs(pod) == ["-5"], FIRST_COST_WITHIN)
 
