@@ -5,6 +5,7 @@ VENV   := .venv
 PY     := $(VENV)/bin/python
 READY  := $(VENV)/.ready
 CODE   := $(wildcard drainer tests bench demo rollout docs e2e chart/files image)
+NEWEST := .venv-newest/bin/python -m pytest -o cache_dir=.pytest_cache/newest
 PIP    := -m pip install -qq --disable-pip-version-check
 
 # An environment in $(1), made by the first interpreter that runs: a shim may exist and still refuse.
@@ -22,7 +23,7 @@ fi; exit 1
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: chart help setup demo page pictures test check fmt lint types contracts docs cover bench clients rollout e2e node lock clean test-newest test-wheel delivery image sbom
+.PHONY: chart help setup demo page pictures test check fmt lint types contracts docs cover bench clients rollout e2e node lock clean test-newest test-again test-newest-again test-wheel delivery image sbom
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -114,7 +115,16 @@ test-newest: ## all tests with the newest dependencies, not the locked ones
 	@.venv-newest/bin/python $(PIP) --upgrade pip
 	@.venv-newest/bin/python $(PIP) --upgrade --editable '.[commands,demo]' --group test --group chart
 	# The image has the locked ones, whatever is here.
-	.venv-newest/bin/python -m pytest --ignore=tests/image $(PYTEST_ARGS)
+	$(NEWEST) --ignore=tests/image $(PYTEST_ARGS)
+
+# For CI, where both run at once: what failed gets a machine for itself, and is said to have needed it.
+test-again:
+	$(PY) -m coverage run -m pytest --last-failed
+	@$(PY) -m coverage combine --quiet
+	@$(PY) -m coverage report
+
+test-newest-again:
+	$(NEWEST) --ignore=tests/image --last-failed
 
 test-wheel: setup ## the built wheel, with only what ships, starts
 	@rm -rf dist

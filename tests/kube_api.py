@@ -18,10 +18,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import psutil
 import trustme
 from aiohttp import web
 
+from tests.hanging_up import hang_up
 from tests.kube_answers import SLICES, Request, failure, page_of, patched, seen_as
 
 NAMESPACE, NAME, UID = "chat", "ws-0", "7d1f6a52-0000-4000-8000-000000000001"
@@ -243,19 +243,6 @@ class KubeApi:
         finally:
             self.watchers -= 1
 
-    async def hang_up(self) -> None:
-        """At the end: TLS is not shut down with clients that may have gone. Who has just come has no transport yet."""
-        for _ in range(round(PATIENCE / 0.01)):
-            for transport in [*vars(asyncio.get_running_loop())["_transports"].values()]:
-                transport.abort()
-            await asyncio.sleep(0.01)
-            if not self._clients():
-                return
-
-    def _clients(self) -> list[Any]:
-        own = psutil.Process().net_connections("tcp")
-        return [one.raddr for one in own if one.laddr.port == self.port and one.status != psutil.CONN_LISTEN]
-
     def _wait(self) -> None:
         with self._changed:
             self._changed.wait(0.02)
@@ -286,7 +273,7 @@ def kube_api() -> Iterator[KubeApi]:
             listens.set()
             await asyncio.get_running_loop().run_in_executor(None, ends.wait)
             await runner.cleanup()
-            await api.hang_up()
+            await hang_up()
 
         thread = threading.Thread(target=asyncio.run, args=(serve(),), name="kube-apiserver")
         thread.start()

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from tests.hanging_up import hang_up
+
 HANG, DROP, GARBAGE, HUGE, MISSING = "hang", "drop", "garbage", "huge", "missing"
 """Bad days: no answer, the connection dies, no JSON, 10 MB, HTTP 404."""
 HUGE_BYTES = 10_000_000
@@ -96,6 +98,7 @@ def agents(where: Sequence[str]) -> Iterator[Agents]:
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
+        await hang_up()
 
     thread = threading.Thread(target=asyncio.run, args=(serve(),), name="agents")
     thread.start()

@@ -17,6 +17,7 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.hanging_up import hang_up
 from tests.kube_answers import failure
 
 NAMESPACE, SERVICE = "tools", "drainer-adapter"
@@ -266,6 +267,7 @@ def fake_cluster() -> Iterator[FakeCluster]:
         await asyncio.get_running_loop().run_in_executor(None, ends.wait)
         cluster.end()
         await runner.cleanup()
+        await hang_up()
 
     thread = threading.Thread(target=asyncio.run, args=(serve(),), name="kube-apiserver")
     thread.start()

@@ -30,6 +30,7 @@ from drainer.commands.cluster import Cluster
 from drainer.log import logger
 from drainer.web import listen
 from tests.adapter.cluster import CONFIG_MAP, CUSTOM, NAMESPACE, SERVICE, FakeCluster
+from tests.hanging_up import hang_up
 from tests.process.harness import Child, Reserved
 from tests.process.waiting import UNIT, until
 
@@ -224,6 +225,7 @@ def running(cluster: FakeCluster, pki: Pki, *flags: str) -> Iterator[Running]:
     async def run() -> None:
         begun.set()
         await made.run()
+        await hang_up()
 
     def be_the_adapter() -> None:
         with asyncio.Runner(loop_factory=lambda: loop) as runner:
