@@ -75,12 +75,12 @@ def test_the_home_kubeconfig_is_not_used_unasked(tmp_path: Path) -> None:
 
 def test_a_cluster_of_its_own_has_both_images_and_is_removed(asked: Path) -> None:
     with cluster(os.environ) as settings:
-        assert words(asked) == ["docker build", "docker build", "kind create", "kind load"]
+        assert words(asked) == [*3 * ["docker build"], "kind create", "kind load"]
         loaded = asked.read_text().splitlines()[-1].split()
-        assert {settings["IMAGE"], settings["APP_IMAGE"]} <= {*loaded}
+        assert {settings["IMAGE"], settings["COMMANDS_IMAGE"], settings["APP_IMAGE"]} <= {*loaded}
         assert settings["KUBECONFIG"] in asked.read_text()
 
-    assert words(asked)[4:] == ["kind delete", "docker image"]
+    assert words(asked)[5:] == ["kind delete", "docker image"]
 
 
 @pytest.mark.parametrize("step", ["build*app*", "create*", "load*"])
