@@ -12,6 +12,10 @@ APP_RESERVE = 5.0
 """Seconds of the grace period that the app keeps for its own SIGTERM."""
 
 
+SLACK = 0.5
+"""Seconds within which the parts of a busy machine see one and the same close: the kernel tells the agent first."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Who does what when; seconds from the hook."""
@@ -114,7 +118,7 @@ class Report:
             yield "the hook got no answer"
         elif not self.drained:
             yield f"the outcome was {self.outcome} with {self.answer['remaining']} connections left"
-        elif not self.cut and self.answered_at < self.crowd.last_leave_at:
+        elif not self.cut and self.answered_at < self.crowd.last_leave_at - SLACK:
             yield "the hook was answered before the last client had left"
         elif not self._counted_right():
             yield f"the agent's count is not that of the {self.plan.clients} clients and the {self.plan.late} late ones"
