@@ -21,7 +21,10 @@ from tests.sockets.cluster import ApiServer, api_server
 from tests.unit.doctor.pods import made
 from tests.unit.statuses import make_status
 
-COMMAND = [sys.executable, "-m", "drainer", "status", "--watch", "--interval", "50ms"]
+# As in the foreground: what a script starts in the background ignores SIGINT from the start.
+FOREGROUND = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+MAIN = f"{FOREGROUND}from drainer.__main__ import main; sys.exit(main())"
+COMMAND = [sys.executable, "-c", MAIN, "status", "--watch", "--interval", "50ms"]
 LIST = "/api/v1/namespaces/chat/pods?limit=500"
 PROXIED = "/api/v1/namespaces/chat/pods/web-0:9808/proxy/status"
 
