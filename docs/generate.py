@@ -147,6 +147,7 @@ def _empty_status() -> Status:
         phase=drain.phase,
         deletion=Deletion.UNKNOWN,
         api_requests={"": {"": 0}},
+        keeps_cost=False,
         ready=True,
         # So that the gauges of what may be off are there too.
         limit=Cap(CapPlan(1, 1, 1.0, Signal.METRIC, never_last=False)).status,

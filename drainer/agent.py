@@ -171,6 +171,7 @@ class Agent:
             phase=drain.phase,
             deletion=self._sighting.deletion,
             api_requests=self._pod.requests,
+            keeps_cost=self._pod.keeps_cost,
             ready=self._readiness()[0],
             limit=self._limits.status,
             census=self._lookout.census,

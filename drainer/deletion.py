@@ -56,6 +56,11 @@ class PodWatch(Protocol):
         """What was asked of the API -> what came of it -> how often; None where it is not used."""
         ...
 
+    @property
+    def keeps_cost(self) -> bool:
+        """Whether the pod's deletion cost is kept from here."""
+        ...
+
     def follow(self, on_sighting: Callable[[Sighting], None] | None) -> None:
         """Who is told from now on, first of all that the API is being asked; None: nobody wants to know."""
         ...
@@ -65,6 +70,7 @@ class NoPodWatch:
     """There is no API to ask."""
 
     requests = None
+    keeps_cost = False
 
     def follow(self, on_sighting: Callable[[Sighting], None] | None) -> None:
         """See PodWatch."""

@@ -34,6 +34,8 @@ class Status:
     """Whether the pod is being deleted, as the API says."""
     api_requests: Mapping[str, Mapping[str, int]] | None
     """What was asked of the API -> what came of it -> how often; None where it is not used."""
+    keeps_cost: bool
+    """Whether the agent keeps the pod's deletion cost; where it does no adapter does."""
     ready: bool
     limit: LimitStatus | None
     """None where nothing is limited."""
@@ -103,6 +105,7 @@ class Status:
             "kubernetes": {
                 "deletion": self.deletion,
                 "used": self.api_requests is not None,
+                "deletion_cost": self.keeps_cost,
                 "requests": {
                     operation: {result: count for result, count in results.items() if count}
                     for operation, results in (self.api_requests or {}).items()

@@ -40,7 +40,7 @@ class Api:
         self._on_note = on_note
         self._on_trouble = on_trouble
         self.client = client = Client(Access(pod.server, folder), pod, on_trouble)
-        self.watch = PodWatch(client, pod.uid, random)
+        self.watch = PodWatch(client, pod.uid, random, keeps_cost=wishes.cost)
         self.reporter = Reporter(client, pod, wishes, readiness, random)
         self.neighbours = Neighbours(client, pod.uid)
         self._keeper = Keeper(client, self.reporter, pod, on_note, random) if wishes.cost else None

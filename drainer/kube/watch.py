@@ -32,7 +32,9 @@ class Source(Protocol):
 class PodWatch:
     """A `deletion.PodWatch`. Nothing that goes wrong here is raised: it is counted, said once, and tried again."""
 
-    def __init__(self, client: Source, uid: str, random: Callable[[], float]) -> None:
+    def __init__(self, client: Source, uid: str, random: Callable[[], float], *, keeps_cost: bool = False) -> None:
+        """`keeps_cost`: see deletion.PodWatch."""
+        self.keeps_cost = keeps_cost
         self._client = client
         self._uid = uid
         self._random = random

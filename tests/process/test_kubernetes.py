@@ -185,9 +185,16 @@ def test_at_rest_no_request_follows_the_first_look(api: KubeApi, pod: Pod, kuber
     assert len(api.requests) == 2
 
 
+def test_whether_it_keeps_the_deletion_cost_is_told_since_an_adapter_then_does_not(api: KubeApi, pod: Pod) -> None:
+    app = pod.web_app()
+    agent = asking(pod, api, app.port, deletion_cost="true")
+    assert agent.status()["kubernetes"]["deletion_cost"] is True
+
+
 def test_an_agent_that_is_told_not_to_makes_no_request(api: KubeApi, pod: Pod) -> None:
     app = pod.web_app()
     agent = pod.agent(app.port, variables=api.in_pod(), kubernetes="off")
     assert agent.hook().answer().json()["outcome"] == "drained"
     assert api.requests == []
-    assert agent.status()["kubernetes"] == {"deletion": "unknown", "used": False, "requests": {}}
+    unused = {"deletion": "unknown", "used": False, "deletion_cost": False, "requests": {}}
+    assert agent.status()["kubernetes"] == unused

@@ -21,6 +21,7 @@ class FakePodWatch:
     def __init__(self, *, at_once: Sighting | None = None) -> None:
         """`at_once`: the answer that comes right after."""
         self.requests: Mapping[str, Mapping[str, int]] | None = {"get": {"ok": 1}}
+        self.keeps_cost = False
         self.wanted: list[tuple[float, bool]] = []
         """When somebody began to want to know, and when nobody did any more."""
         self._at_once = at_once

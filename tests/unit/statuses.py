@@ -33,6 +33,7 @@ def make_status(**changes: object) -> Status:
         "phase": Phase.SERVING,
         "deletion": Deletion.UNKNOWN,
         "api_requests": None,
+        "keeps_cost": False,
         "ready": True,
         "limit": None,
         "census": make_census(),

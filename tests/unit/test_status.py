@@ -22,6 +22,7 @@ SERVING = Status(
     phase=Phase.SERVING,
     deletion=Deletion.UNKNOWN,
     api_requests=None,
+    keeps_cost=False,
     ready=True,
     limit=None,
     census=Census(
@@ -172,10 +173,13 @@ def test_the_pace_is_shown_while_closing() -> None:
 
 
 def test_what_the_api_was_asked_is_shown_and_that_it_is_not_used() -> None:
-    assert SERVING.as_json(wall=1e9)["kubernetes"] == {"deletion": "unknown", "used": False, "requests": {}}
-    asked = replace(SERVING, deletion=Deletion.REQUESTED, api_requests={"get": {"ok": 2, "forbidden": 0}, "patch": {}})
+    assert SERVING.as_json(wall=1e9)["kubernetes"] == {
+        "deletion": "unknown", "used": False, "deletion_cost": False, "requests": {}
+    }  # fmt: skip
+    requests = {"get": {"ok": 2, "forbidden": 0}, "patch": {}}
+    asked = replace(SERVING, deletion=Deletion.REQUESTED, api_requests=requests, keeps_cost=True)
     assert asked.as_json(wall=1e9)["kubernetes"] == {
-        "deletion": "requested", "used": True, "requests": {"get": {"ok": 2}, "patch": {}}
+        "deletion": "requested", "used": True, "deletion_cost": True, "requests": {"get": {"ok": 2}, "patch": {}}
     }  # fmt: skip
 
 
