@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from drainer.keys import DELETION_COST
 from drainer.sidecar import NAME
 from e2e.cluster import Cluster, Manifest
 from e2e.manifests import CONTROL
@@ -72,6 +73,12 @@ class Pod:
     def labels(self, key: str) -> list[str | None]:
         """Every value that a label has had."""
         return [value for value, _ in itertools.groupby(one["metadata"]["labels"].get(key) for one in self.history)]
+
+    @property
+    def costs(self) -> list[str]:
+        """Every deletion cost that it has had."""
+        found = [one["metadata"].get("annotations", {}).get(DELETION_COST) for one in self.history]
+        return list(dict.fromkeys(cost for cost in found if cost is not None))
 
     def condition(self, kind: str) -> Mapping[str, Any]:
         conditions = self.now.get("status", {}).get("conditions", [])

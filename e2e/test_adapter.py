@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import tempfile
 import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from kubernetes.client.exceptions import ApiException
 
+from drainer.adapter.pods import MANAGER
+from drainer.keys import DELETION_COST
+from drainer.kube.bodies import is_own_cost
 from e2e.chart import Chart
 from e2e.cluster import Manifest
+from e2e.conftest import TEST_SECONDS
 from e2e.manifests import Template
-from e2e.scene import Scene
+from e2e.scene import Scene, Stage
+from e2e.test_rights import Attempt, refusal, token
 from e2e.waiting import stays, until
 
 APISERVICE: Manifest = {
@@ -33,13 +42,24 @@ OTHERS: Manifest = {
         "service": {"namespace": "others", "name": "metrics"},
     },
 }
+MERGE = "application/merge-patch+json"
+WINDOW = 60
+"""Seconds."""
 TARGET = 5
 """Connections of a pod that the HPA wants."""
 
 
-def autoscaler(name: str) -> Manifest:
-    """As quick as an HPA can be: most of a test is waiting."""
-    metric = {"metric": {"name": "connections"}, "target": {"type": "AverageValue", "averageValue": str(TARGET)}}
+@pytest.fixture
+def turn(stage: Stage) -> Iterator[None]:
+    """A cluster has one server of custom.metrics.k8s.io: of the tests that run together one has it at a time."""
+    with (Path(tempfile.gettempdir()) / f"{stage.namespace}.turn").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def autoscaler(name: str, target: int = TARGET, window: int = 0) -> Manifest:
+    """As quick as an HPA can be: most of a test is waiting. `window`: for how many seconds fewer pods must do."""
+    metric = {"metric": {"name": "connections"}, "target": {"type": "AverageValue", "averageValue": str(target)}}
     return {
         "apiVersion": "autoscaling/v2",
         "kind": "HorizontalPodAutoscaler",
@@ -49,7 +69,7 @@ def autoscaler(name: str) -> Manifest:
             "minReplicas": 1,
             "maxReplicas": 4,
             "metrics": [{"type": "Pods", "pods": metric}],
-            "behavior": {"scaleDown": {"stabilizationWindowSeconds": 0}},
+            "behavior": {"scaleDown": {"stabilizationWindowSeconds": window}},
         },
     }
 
@@ -88,16 +108,23 @@ def test_the_chart_does_not_take_over_an_apiservice_of_somebody_else(scene: Scen
     assert "Switch adapter.externalMetrics.enabled off" in said
 
 
-def test_an_hpa_follows_connections_up_and_down_with_nothing_else_installed(scene: Scene) -> None:
+def serve(scene: Scene, **values: Any) -> str:
+    """The adapter, in force; skips where it cannot be. Returns its service account."""
     if not scene.stage.images.commands:
         pytest.skip("needs COMMANDS_IMAGE, the image with the commands: the adapter runs in it")
     if is_there(scene, APISERVICE):
         pytest.skip("another server of custom.metrics.k8s.io is in this cluster already, and it is left alone")
     image = scene.stage.images.values(scene.stage.images.commands)["image"]
     image.pop("pullPolicy")
-    scene.release({"adapter": {"enabled": True, "image": image}})
+    made = scene.release({"adapter": {"enabled": True, "image": image, **values}})
     until("the APIService is Available", lambda: conditions(scene, APISERVICE).get("Available") == "True")
+    return next(str(one["metadata"]["name"]) for one in made if one["kind"] == "ServiceAccount")
 
+
+@pytest.mark.timeout(2 * TEST_SECONDS)
+@pytest.mark.usefixtures("turn")
+def test_an_hpa_follows_connections_up_and_down_with_nothing_else_installed(scene: Scene) -> None:
+    serve(scene)
     workload = scene.workload("Deployment", Template(), 1)
     (pod,) = scene.ready_pods()
     until("a pod without clients has 0 connections", lambda: connections(scene) == {pod.name: "0"})
@@ -117,3 +144,43 @@ def test_an_hpa_follows_connections_up_and_down_with_nothing_else_installed(scen
     )
     scene.saw |= {"down to 1 replica": time.monotonic() - began}
     until("the others are gone, and with them their metrics", lambda: len(connections(scene)) == 1)
+
+
+@pytest.mark.timeout(2 * TEST_SECONDS)
+@pytest.mark.usefixtures("turn")
+def test_while_an_hpa_waits_to_scale_down_the_adapter_has_the_emptiest_pod_go_first(scene: Scene) -> None:
+    account = serve(scene, deletionCost={"enabled": True})
+    scene.workload("Deployment", Template(), 4)
+    pods = scene.ready_pods()
+    counts = dict(zip(pods, (20, 40, 2, 9), strict=True))
+    for pod, count in counts.items():
+        scene.clients(pod, count)
+    total = sum(counts.values())
+    until("all clients are seen", lambda: sum(map(int, connections(scene).values())) == total)
+
+    hpa = scene.create(autoscaler(scene.name, total // 4, WINDOW))
+    until("the HPA knows its metric", lambda: conditions(scene, hpa).get("ScalingActive") == "True")
+    stays("nothing is written while it does not wait", lambda: not any(pod.costs for pod in pods), 20)
+    scene.cluster.patch(hpa, {"spec": autoscaler(scene.name, total // 3 + 2, WINDOW)["spec"]}, MERGE)
+    began = time.monotonic()
+    until("all have their cost", lambda: all(pod.costs for pod in pods), WINDOW)
+    scene.saw |= {"costs after": time.monotonic() - began, "costs": {counts[pod]: pod.costs for pod in pods}}
+    assert [pod.costs for pod in pods] == [["16"], ["32"], ["2"], ["8"]]
+    assert all(is_own_cost(pod.now, MANAGER) for pod in pods)
+    assert not any(pod.is_terminating for pod in pods)
+    until("one of them goes", lambda: any(pod.is_terminating for pod in pods), 2 * WINDOW)
+    scene.saw |= {"down after": time.monotonic() - began}
+    assert [counts[pod] for pod in pods if pod.is_terminating] == [2]
+    (other,) = [pod for pod in pods if counts[pod] == 40]
+    adapters = scene.cluster.as_bearer(token(scene, account, None))
+    path = f"/api/v1/namespaces/{scene.stage.namespace}/pods/{other.name}"
+    attempts: dict[str, Attempt] = {
+        "the cost": ("PATCH", f"{path}/status", {"metadata": {"annotations": {DELETION_COST: "64"}}}),
+        "another annotation": ("PATCH", f"{path}/status", {"metadata": {"annotations": {"example.com/a": "b"}}}),
+        "a label": ("PATCH", f"{path}/status", {"metadata": {"labels": {"app": "other"}}}),
+        "the phase": ("PATCH", f"{path}/status", {"status": {"phase": "Failed"}}),
+        "the image": ("PATCH", path, {"spec": {"containers": [{"name": "app", "image": "other"}]}}),
+        "the end": ("DELETE", path, None),
+    }
+    refused = {name: refusal(adapters, attempt, dry_run=True) for name, attempt in attempts.items()}
+    assert [name for name, status in refused.items() if status is None] == ["the cost"]

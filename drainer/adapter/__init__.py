@@ -7,7 +7,8 @@
     kube-apiserver ──TLS──► Front: who asks, may they, what ──► answers
                                  ▲
     Secret, APIServices ◄── Keeper: certificate and caBundle
+    HPAs of the API ──watch──► Valuer ──deletion costs──► pods of the API
 
-Pure: selectors, quantities, pods, readings, fleet, rounds, questions, answers, documents, schemas, identity. The others
-do I/O.
+Pure: selectors, quantities, pods, readings, fleet, rounds, autoscalers, worths, questions, answers, documents, schemas,
+identity. The others do I/O.
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import urlencode
@@ -33,6 +33,9 @@ MOST_OF_REFUSAL = 65536
 WORKERS = 4
 """Questions at a time."""
 MERGE_PATCH = "application/merge-patch+json"
+
+Ask = Callable[..., Awaitable[Any]]
+"""Api.ask."""
 
 
 class Api:

@@ -9,10 +9,11 @@ import random
 import signal
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from drainer import __version__
+from drainer.adapter import autoscalers
 from drainer.adapter.api import Api as ApiServer
 from drainer.adapter.authorization import Authorizer
 from drainer.adapter.exposition import Figures, render
@@ -27,6 +28,7 @@ from drainer.adapter.pods import Pod, pod_of
 from drainer.adapter.rounds import Rounds
 from drainer.adapter.services import Claim, Owner, Service
 from drainer.adapter.sweep import Sweep
+from drainer.adapter.valuer import Valuer
 from drainer.adapter.watching import GONE, Watch
 from drainer.commands.cluster import Cluster
 from drainer.log import LogObserver, logger, set_up
@@ -87,6 +89,11 @@ class Adapter:
             on_claim=_told,
             on_trouble=logger.warning,
         )
+        self._valuer = (
+            Valuer(self._server.ask, self._fleet, random.random, logger.info, logger.warning)
+            if options.deletion_cost
+            else None
+        )
         self._proxy: FrontProxy | None = None
         self._leaving, self._hurrying = asyncio.Event(), asyncio.Event()
         self._is_through = False
@@ -104,6 +111,8 @@ class Adapter:
             for watch in watches:
                 watch.start()
             running = [tasks.create_task(self._sweep.run()), tasks.create_task(self._keeper.run(_wall))]
+            if self._valuer is not None:
+                running.append(tasks.create_task(self._valuer.run()))
             await self._leaving.wait()
             logger.info("asked to go")
             with contextlib.suppress(TimeoutError):
@@ -144,7 +153,23 @@ class Adapter:
             on_change=lambda kind, item: self._learn(loop, None if kind == GONE else item),
             on_trouble=logger.warning,
         )
-        return [pods, proxy]
+        return [pods, proxy, *self._watched_autoscalers(loop)]
+
+    def _watched_autoscalers(self, loop: asyncio.AbstractEventLoop) -> Iterator[Watch]:
+        if self._valuer is None:
+            return
+        known = self._valuer.autoscalers
+        yield Watch(
+            self._server,
+            autoscalers.PATH,
+            {},
+            random.random,
+            on_all=lambda items: loop.call_soon_threadsafe(known.replace, [*map(autoscalers.waiting, items)]),
+            on_change=lambda kind, item: loop.call_soon_threadsafe(
+                known.put, item["metadata"], None if kind == GONE else autoscalers.waiting(item)
+            ),
+            on_trouble=logger.warning,
+        )
 
     def _end(self, watches: Sequence[Watch]) -> None:
         """The threads get a moment: what they still hold is given back in good order."""
@@ -213,6 +238,8 @@ class Adapter:
             codes=self._front.codes,
             decisions=self._authorizer.decisions,
             owners={api.service_name: claim.owner for api, claim in self._keeper.claims.items()},
+            waiting=len(self._valuer.autoscalers.waiting) if self._valuer else None,
+            costs=self._valuer.writes if self._valuer else {},
             expires_at=shown.expires_at.timestamp() if shown else None,
         )
 

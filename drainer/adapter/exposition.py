@@ -30,6 +30,10 @@ class Figures:
     """SubjectAccessReviews, by what came of them."""
     owners: Mapping[str, Owner]
     """APIService -> whose it is."""
+    waiting: int | None
+    """HPAs that wait to scale down; None where nobody looks."""
+    costs: Mapping[str, int]
+    """Writes of a deletion cost, by what came of them; empty where nobody writes."""
     expires_at: float | None
     """Unix time at which the certificate that is shown ends; None before there is one."""
 
@@ -70,6 +74,13 @@ class _Scrape:
             for owner in Owner:
                 family.add_metric([name, owner], float(of is owner))
         yield family
+        if figures.waiting is not None:
+            yield GaugeMetricFamily(
+                "drainer_adapter_scale_downs_waiting", "HPAs that wait to scale down.", figures.waiting
+            )
+            yield _counter(
+                "drainer_adapter_deletion_costs", "Writes of a pod's deletion cost.", "result", figures.costs.items()
+            )
         if figures.expires_at is not None:
             yield GaugeMetricFamily(
                 "drainer_adapter_certificate_expiry_timestamp_seconds",

@@ -15,6 +15,7 @@ from drainer.errors import ConfigError
 from drainer.kinds import PORT
 
 APIS = {"custom": CUSTOM, "external": EXTERNAL}
+NONE = "none"
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", re.ASCII)
 _LABEL = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?", re.ASCII)
 
@@ -32,6 +33,8 @@ class Options:
     """What is to be served, and how."""
 
     apis: tuple[Api, ...]
+    deletion_cost: bool
+    """Whether pods get a deletion cost while an HPA of theirs waits to scale down."""
     namespace: str | None
     """Of the Service and the Secret; None means the account's own."""
     service: str
@@ -59,7 +62,12 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "--metrics",
         metavar="X",
         default="custom",
-        help="which APIs to serve: custom, external or both with a comma (default: custom)",
+        help="which APIs to serve: custom, external, both with a comma, or none (default: custom)",
+    )
+    parser.add_argument(
+        "--deletion-cost",
+        action="store_true",
+        help="while an HPA waits to scale down, keep the deletion cost of its pods, so that the emptiest go first",
     )
     parser.add_argument(
         "--pod-selector",
@@ -108,7 +116,8 @@ def options(flags: argparse.Namespace) -> Options:
     if flags.tls_secret and isinstance(certificate, Files):
         mistakes.append("--tls-secret cannot be used with --tls-cert-file; allowed: one of them")
     made = Options(
-        apis=parsed("metrics", "custom, external, or custom,external", _apis),
+        apis=parsed("metrics", "custom, external, custom,external, or none", _apis),
+        deletion_cost=flags.deletion_cost,
         namespace=flags.namespace and parsed("namespace", "the name of a namespace", _matching(_LABEL)),
         service=parsed("service", "the name of a Service", _matching(_LABEL)),
         certificate=certificate,
@@ -122,6 +131,8 @@ def options(flags: argparse.Namespace) -> Options:
     )
     if flags.tls_secret:
         parsed("tls_secret", "the name of a Secret", _matching(_NAME))
+    if made.apis == () and not made.deletion_cost:
+        mistakes.append(f"--metrics={NONE} without --deletion-cost leaves nothing to do; allowed: one of them")
     if not mistakes and made.port == made.ops_port:
         mistakes.append(f"--ops-port={made.ops_port}: is --port too; allowed: another one")
     if mistakes:
@@ -130,6 +141,8 @@ def options(flags: argparse.Namespace) -> Options:
 
 
 def _apis(text: str) -> tuple[Api, ...]:
+    if text.strip() == NONE:
+        return ()
     names = [name.strip() for name in text.split(",")]
     if not set(names) <= set(APIS) or len(set(names)) < len(names):
         raise ValueError(text)

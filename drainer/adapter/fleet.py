@@ -64,6 +64,10 @@ class Fleet:
         found = self._readings.get(pod.uid)
         return found if found is not None and now - found.taken_at <= FRESH else None
 
+    def last(self, pod: Pod) -> Reading | None:
+        """The last one, however old: a pod that has fallen silent has most likely not lost its clients."""
+        return self._readings.get(pod.uid)
+
     def named(self, namespace: str, name: str) -> Pod | None:
         """One pod."""
         return self._pods.get(namespace, {}).get(name)

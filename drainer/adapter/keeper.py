@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from drainer.adapter.api import MERGE_PATCH
+from drainer.adapter.api import MERGE_PATCH, Ask
 from drainer.adapter.certificates import Pair, as_data, bundle, expiry, from_data, issued, signer, turned
 from drainer.adapter.questions import Api
 from drainer.adapter.services import PATH, Claim, Owner, Service, absent, claim, decoded, encoded
@@ -21,8 +21,6 @@ RETRY = 2.0
 """Seconds after one that has failed."""
 TRIES = 5
 """To write a Secret that others write too."""
-
-Ask = Callable[..., Awaitable[Any]]
 
 
 class KeeperError(Exception):

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from drainer.lenient import mapping
+from drainer.phases import Phase
+
 MOST_CONNECTIONS = 1_000_000_000
 """More than this is no count: a pod has fewer ports, addresses and bytes of memory."""
 
@@ -33,6 +36,10 @@ class Reading:
     """max_connections; None where it is not set."""
     taken_at: float
     """Loop time of the census, not of the question."""
+    is_serving: bool
+    """False from the beginning of a drain until the pod serves again."""
+    keeps_cost: bool
+    """Whether the agent keeps the pod's deletion cost by itself."""
 
     def milli(self, metric: Metric) -> int | None:
         """The metric in thousandths, rounded to the nearest; None where it is missing."""
@@ -60,6 +67,8 @@ def reading(body: bytes, asked_at: float) -> Reading:
         # Without max_connections there is no limit, or one on something else (max_rate).
         limit=_count(limit, "connections", 1) if isinstance(limit, Mapping) and limit.get("connections") else None,
         taken_at=asked_at - age,
+        is_serving=status.get("phase") == Phase.SERVING,
+        keeps_cost=mapping(status.get("kubernetes")).get("deletion_cost") is True,
     )
 
 

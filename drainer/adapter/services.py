@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from drainer.adapter.questions import Api
+from drainer.lenient import mapping
 
 PATH = "/apis/apiregistration.k8s.io/v1/apiservices"
 
@@ -62,8 +63,8 @@ def absent(api: Api, service: Service) -> Claim:
 
 def claim(api: Api, found: Mapping[str, Any], service: Service, bundle: str | None) -> Claim:
     """Of an APIService that was found; `bundle` is the PEM to be trusted, None where somebody else sees to it."""
-    metadata, spec = (_mapping(found.get(part)) for part in ("metadata", "spec"))
-    points_to = _mapping(spec.get("service"))
+    metadata, spec = (mapping(found.get(part)) for part in ("metadata", "spec"))
+    points_to = mapping(spec.get("service"))
     if (points_to.get("namespace"), points_to.get("name")) != (service.namespace, service.name):
         there = (
             f"the Service {points_to.get('namespace')}/{points_to.get('name')}"
@@ -93,7 +94,7 @@ def decoded(secret: Mapping[str, Any]) -> dict[str, str]:
     """The data of a Secret. Raises ValueError."""
     return {
         str(key): base64.b64decode(str(value), validate=True).decode()
-        for key, value in _mapping(secret.get("data")).items()
+        for key, value in mapping(secret.get("data")).items()
     }
 
 
@@ -107,7 +108,3 @@ def _text(value: Any) -> str:
         return base64.b64decode(str(value or ""), validate=True).decode()
     except (binascii.Error, ValueError):
         return ""
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

@@ -71,7 +71,8 @@ class Watch:
                 # Where it stood it can go on, unless that is forgotten.
                 if error.result in (ApiResult.EXPIRED, ApiResult.ODD):
                     version = ""
-                if error.result is not ApiResult.EXPIRED:
+                # Whoever is told to go ends the connections too, and expects no word of it.
+                if error.result is not ApiResult.EXPIRED and not self._ends.is_set():
                     self._complain(error)
                     self._ends.wait(self._backoff.after(error))
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from drainer.lenient import mapping
+
 _GROUPS: Mapping[str, tuple[str, ...]] = {
     "Pod": ("",),
     "Deployment": ("apps", "extensions"),
@@ -56,12 +58,12 @@ class Workload:
     @property
     def labels(self) -> Mapping[str, Any]:
         """Of the pod."""
-        return _mapping(_mapping(self.pod.get("metadata")).get("labels"))
+        return mapping(mapping(self.pod.get("metadata")).get("labels"))
 
     @property
     def annotations(self) -> Mapping[str, Any]:
         """Of the pod."""
-        return _mapping(_mapping(self.pod.get("metadata")).get("annotations"))
+        return mapping(mapping(self.pod.get("metadata")).get("annotations"))
 
 
 def objects(data: Any) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -85,7 +87,7 @@ def _objects(data: Any, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def identity(kind: str, data: Mapping[str, Any]) -> tuple[str, str, str]:
     """(kind, namespace, name) as people write them; a generated name ends with a star."""
-    metadata = _mapping(data.get("metadata"))
+    metadata = mapping(data.get("metadata"))
     name = metadata.get("name") or (f"{metadata['generateName']}*" if metadata.get("generateName") else "")
     return kind, str(metadata.get("namespace") or ""), str(name)
 
@@ -98,9 +100,9 @@ def find(kind: str, data: dict[str, Any]) -> Workload | NoPod:
     if kind not in _GROUPS or (version and group not in _GROUPS[kind]):
         return NoPod.OTHER_KIND
     spec = data.get("spec")
-    if kind == "Rollout" and "workloadRef" in _mapping(spec):
+    if kind == "Rollout" and "workloadRef" in mapping(spec):
         return NoPod.WORKLOAD_REF
-    pod = data if kind == "Pod" else _mapping(spec).get("template")
+    pod = data if kind == "Pod" else mapping(spec).get("template")
     if not isinstance(pod, dict) or not _is_sound(pod):
         return NoPod.MALFORMED
     return Workload(*identity(kind, data), pod=pod)
@@ -131,7 +133,3 @@ def _has_shape(value: Any, shape: Mapping[str, type]) -> bool:
     return isinstance(value, dict) and all(
         value.get(key) is None or isinstance(value[key], kind) for key, kind in shape.items()
     )
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}

@@ -8,6 +8,7 @@ from typing import Any
 
 from drainer.deletion import Deletion, Pod, Sighting
 from drainer.keys import DELETION_COST, SERVING
+from drainer.lenient import mapping, mappings
 from drainer.stories import Story
 
 MAX_LINE = 4 << 20
@@ -21,7 +22,7 @@ SHORTEST_GRACE = 1.0
 
 def sighting(pod: Mapping[str, Any], uid: str) -> Sighting | None:
     """What an object says of the deletion; None if it is another pod, or no pod at all."""
-    metadata = _mapping(pod.get("metadata"))
+    metadata = mapping(pod.get("metadata"))
     if metadata.get("uid") != uid:
         return None
     if not metadata.get("deletionTimestamp"):
@@ -31,12 +32,12 @@ def sighting(pod: Mapping[str, Any], uid: str) -> Sighting | None:
 
 def version(pod: Mapping[str, Any]) -> str:
     """Where a watch goes on from."""
-    return str(_mapping(pod.get("metadata")).get("resourceVersion", ""))
+    return str(mapping(pod.get("metadata")).get("resourceVersion", ""))
 
 
 def grace(pod: Mapping[str, Any]) -> float | None:
     """The pod's terminationGracePeriodSeconds."""
-    return _grace(_mapping(pod.get("spec")).get("terminationGracePeriodSeconds"))
+    return _grace(mapping(pod.get("spec")).get("terminationGracePeriodSeconds"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,45 +60,38 @@ class State:
 
 def written(pod: Mapping[str, Any]) -> State:
     """What an object says of it."""
-    labels = _mapping(_mapping(pod.get("metadata")).get("labels"))
-    conditions = _mapping(pod.get("status")).get("conditions")
+    labels = mapping(mapping(pod.get("metadata")).get("labels"))
     found = [
         Condition(one.get("status") == "True", Story(str(one.get("reason", "")), str(one.get("message", ""))))
-        for one in (conditions if isinstance(conditions, list) else [])
-        if isinstance(one, Mapping) and one.get("type") == SERVING
+        for one in mappings(mapping(pod.get("status")).get("conditions"))
+        if one.get("type") == SERVING
     ]
     return State(labels.get(SERVING), found[0] if found else None, cost(pod))
 
 
 def cost(pod: Mapping[str, Any]) -> str | None:
     """The pod's deletion cost, as it is written."""
-    text = _mapping(_mapping(pod.get("metadata")).get("annotations")).get(DELETION_COST)
+    text = mapping(mapping(pod.get("metadata")).get("annotations")).get(DELETION_COST)
     return text if isinstance(text, str) else None
 
 
-def is_own_cost(pod: Mapping[str, Any]) -> bool:
-    """Whether it was an agent that wrote the deletion cost: the API server keeps who did (managedFields).
+def is_own_cost(pod: Mapping[str, Any], manager: str = REPORTER) -> bool:
+    """Whether it was an agent, or another manager, that wrote the deletion cost: managedFields have who did.
 
-    A manager's name is the User-Agent's up to the slash (apiserver/pkg/endpoints/handlers, managerOrUserAgent).
+    A manager's name is the User-Agent's up to the slash (apiserver/pkg/endpoints/handlers, managerOrUserAgent), or
+    what the request gives as fieldManager.
     """
-    managed = _mapping(pod.get("metadata")).get("managedFields")
     return (cost(pod) or "").isdecimal() and any(
-        one.get("manager") == REPORTER and f"f:{DELETION_COST}" in _mapping(annotations)
-        for one in (managed if isinstance(managed, list) else [])
-        if isinstance(one, Mapping)
-        for annotations in [_mapping(_mapping(one.get("fieldsV1")).get("f:metadata")).get("f:annotations")]
+        one.get("manager") == manager and f"f:{DELETION_COST}" in mapping(annotations)
+        for one in mappings(mapping(pod.get("metadata")).get("managedFields"))
+        for annotations in [mapping(mapping(one.get("fieldsV1")).get("f:metadata")).get("f:annotations")]
     )
 
 
 def controller(pod: Mapping[str, Any]) -> str:
     """The kind of the object that made the pod and deletes it; empty where there is none."""
-    owners = _mapping(pod.get("metadata")).get("ownerReferences")
-    kinds = [
-        str(one.get("kind", ""))
-        for one in (owners if isinstance(owners, list) else [])
-        if isinstance(one, Mapping) and one.get("controller") is True
-    ]
-    return kinds[0] if kinds else ""
+    owners = mappings(mapping(pod.get("metadata")).get("ownerReferences"))
+    return next((str(one.get("kind", "")) for one in owners if one.get("controller") is True), "")
 
 
 def patch(pod: Pod, before: State, state: State, time: str) -> dict[str, Any]:
@@ -161,10 +155,6 @@ class Lines:
         *lines, rest = bytes(self._rest).split(b"\n")
         self._rest = bytearray(rest)
         return [line for line in lines if line]
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 def _grace(value: Any) -> float | None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from drainer.cap import View
+from drainer.lenient import mapping, mappings
 
 SERVICE_NAME = "kubernetes.io/service-name"
 """Label of a slice: whose it is."""
@@ -13,12 +14,12 @@ SERVICE_NAME = "kubernetes.io/service-name"
 
 def items(page: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The slices of one answer."""
-    return list(_mappings(page.get("items")))
+    return mappings(page.get("items"))
 
 
 def more(page: Mapping[str, Any]) -> str:
     """How to ask for what an answer left out; empty where it is complete."""
-    return str(_mapping(page.get("metadata")).get("continue") or "")
+    return str(mapping(page.get("metadata")).get("continue") or "")
 
 
 def services_of(slices: Iterable[Mapping[str, Any]], uid: str) -> set[str]:
@@ -39,7 +40,7 @@ def view(slices: Iterable[Mapping[str, Any]], uid: str, services: Iterable[str])
             takers.setdefault(service, set()).update(
                 _uid(endpoint)
                 for endpoint in _endpoints(one)
-                if _mapping(endpoint.get("conditions")).get("ready") is not False
+                if mapping(endpoint.get("conditions")).get("ready") is not False
             )
     if not takers:
         return View(None)
@@ -54,20 +55,12 @@ def _turn(pods: list[str], uid: str) -> float:
 
 
 def _service(one: Mapping[str, Any]) -> str:
-    return str(_mapping(_mapping(one.get("metadata")).get("labels")).get(SERVICE_NAME) or "")
+    return str(mapping(mapping(one.get("metadata")).get("labels")).get(SERVICE_NAME) or "")
 
 
-def _endpoints(one: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    return _mappings(one.get("endpoints"))
+def _endpoints(one: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return mappings(one.get("endpoints"))
 
 
 def _uid(endpoint: Mapping[str, Any]) -> object:
-    return _mapping(endpoint.get("targetRef")).get("uid")
-
-
-def _mappings(value: Any) -> Iterator[Mapping[str, Any]]:
-    return (one for one in value if isinstance(one, Mapping)) if isinstance(value, list) else iter(())
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+    return mapping(endpoint.get("targetRef")).get("uid")

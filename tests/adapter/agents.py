@@ -26,6 +26,7 @@ class Agents:
     says: dict[str, int | str] = field(default_factory=dict)
     limits: dict[str, int] = field(default_factory=dict)
     draining: set[str] = field(default_factory=set)
+    keeps_cost: set[str] = field(default_factory=set)
     census_age: float = 0.0
     asked: Counter[str] = field(default_factory=Counter)
     together: int = 0
@@ -39,6 +40,7 @@ class Agents:
                 "version": "1",
                 "phase": "draining" if address in self.draining else "serving",
                 "connections": {"total": connections, "serving": 0 if address in self.draining else connections},
+                "kubernetes": {"deletion_cost": address in self.keeps_cost},
                 "source": {"census_age_seconds": self.census_age},
                 "limit": {"connections": limit, "utilization": connections / limit} if limit else None,
             },

@@ -17,6 +17,7 @@ from typing import Any
 
 from aiohttp import web
 
+from drainer.keys import DELETION_COST
 from tests.hanging_up import hang_up
 from tests.kube_answers import failure
 
@@ -27,18 +28,29 @@ CONFIG_MAP = "/api/v1/namespaces/kube-system/configmaps/extension-apiserver-auth
 CUSTOM = "/apis/apiregistration.k8s.io/v1/apiservices/v1beta2.custom.metrics.k8s.io"
 EXTERNAL = "/apis/apiregistration.k8s.io/v1/apiservices/v1beta1.external.metrics.k8s.io"
 REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+HPAS = "/apis/autoscaling/v2/namespaces/chat/horizontalpodautoscalers"
+SCALE = "/apis/apps/v1/namespaces/chat/deployments/ws/scale"
+WAITS = ("AbleToScale", "ScaleDownStabilized")
+"""Type and reason of the condition of an HPA that waits to scale down."""
 PATIENCE = 20.0
 
 
 def pod(name: str, port: int = 9808, *, namespace: str = "chat", **changes: Any) -> dict[str, Any]:
-    """A running pod with the sidecar; `changes`: of uid, labels, address, phase, ready, deleted."""
+    """A running pod of a ReplicaSet with the sidecar.
+
+    `changes`: of uid, labels, address, phase, ready, deleted, controller (a kind), cost and its manager.
+    """
     metadata = {
         "name": name,
         "namespace": namespace,
         "uid": changes.get("uid", f"uid-{namespace}-{name}"),
         "labels": changes.get("labels", {"app": "ws"}),
+        "ownerReferences": [{"kind": changes.get("controller", "ReplicaSet"), "controller": True}],
         **({"deletionTimestamp": "2026-01-01T00:00:00Z"} if changes.get("deleted") else {}),
     }
+    if "cost" in changes:
+        metadata["annotations"] = {DELETION_COST: changes["cost"]}
+        metadata["managedFields"] = managed(changes.get("manager", "drainer-adapter"))
     ready = "True" if changes.get("ready", True) else "False"
     return {
         "apiVersion": "v1",
@@ -53,6 +65,22 @@ def pod(name: str, port: int = 9808, *, namespace: str = "chat", **changes: Any)
             "podIP": changes.get("address", "127.0.0.1"),
             "conditions": [{"type": "Ready", "status": ready}],
         },
+    }
+
+
+def managed(manager: str) -> list[dict[str, Any]]:
+    """Who has written a pod's deletion cost."""
+    return [{"manager": manager, "fieldsV1": {"f:metadata": {"f:annotations": {f"f:{DELETION_COST}": {}}}}}]
+
+
+def autoscaler(name: str = "ws", condition: tuple[str, str] = WAITS, **changes: Any) -> dict[str, Any]:
+    """An HPA; `changes`: of its target, or its behavior."""
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "ws", **changes.get("target", {})}
+    conditions = [{"type": condition[0], "reason": condition[1], "status": "True"}]
+    return {
+        "metadata": {"name": name, "namespace": "chat"},
+        "spec": {"scaleTargetRef": target, "behavior": changes.get("behavior")},
+        "status": {"conditions": conditions},
     }
 
 
@@ -73,6 +101,8 @@ class FakeCluster:
     queries: dict[str, dict[str, str]] = field(default_factory=dict)
     """Path -> the query that was asked last."""
     reviews: list[dict[str, Any]] = field(default_factory=list)
+    written: list[tuple[str, str]] = field(default_factory=list)
+    """Pod and deletion cost, of every write that was tried."""
     may: Callable[[dict[str, Any]], Any] = lambda spec: True
     """Whether what a SubjectAccessReview asks for is allowed; an int is an HTTP status instead."""
     bad_days: dict[str, int | bytes | tuple[int, bytes]] = field(default_factory=dict)
@@ -155,12 +185,18 @@ class FakeCluster:
         if path == REVIEWS:
             return self._review(await request.json())
         if request.method == "GET":
-            if path.endswith(("/pods", "/configmaps")):
+            if path.endswith(("/pods", "/configmaps", "/horizontalpodautoscalers")):
                 return await (self._watch(request) if request.query.get("watch") else self._list(request))
             found = self.objects.get(path)
             return web.json_response(found) if found else failure(404, f"{path} not found")
         self.before_write(path)
-        return self._write(request.method, path, await request.json())
+        body = await request.json()
+        if path.endswith("/status"):
+            # Who has written is kept as the real one does, for what is written there here.
+            path = path.removesuffix("/status")
+            self.written.append((path.rpartition("/")[2], body["metadata"]["annotations"][DELETION_COST]))
+            body["metadata"]["managedFields"] = managed(request.query["fieldManager"])
+        return self._write(request.method, path, body)
 
     def _review(self, body: dict[str, Any]) -> web.Response:
         self.reviews.append(body["spec"])
@@ -187,7 +223,7 @@ class FakeCluster:
         """Which objects a list or a watch is about."""
         kind = request.path.rpartition("/")[2]
         wanted = request.query.get("fieldSelector", "").removeprefix("metadata.name=")
-        beginning = "" if request.path == f"/api/v1/{kind}" else f"{request.path}/"
+        beginning = f"{request.path}/" if "/namespaces/" in request.path else ""
         return lambda path, item: (
             path.split("/")[-2] == kind
             and path.startswith(beginning)

@@ -13,6 +13,7 @@ from drainer.adapter.services import Service
 from tests.chart import helm
 
 BOTH = {"customMetrics": {"enabled": True}, "externalMetrics": {"enabled": True}}
+COSTS = {"deletionCost": {"enabled": True}}
 CHOICES: list[dict[str, Any]] = [
     {},
     BOTH,
@@ -57,8 +58,11 @@ def test_the_deployment_the_service_and_the_apiservices_belong_together(values: 
 def test_what_is_served_is_chosen_apart() -> None:
     assert chosen(rendered()).apis == (CUSTOM,)
     assert chosen(rendered(**BOTH)).apis == (CUSTOM, EXTERNAL)
-    with pytest.raises(helm.helm.HelmError, match="there is nothing to serve"):
+    with pytest.raises(helm.helm.HelmError, match="there is nothing to do"):
         rendered(customMetrics={"enabled": False})
+    costs_alone = rendered(customMetrics={"enabled": False}, **COSTS)
+    assert (chosen(costs_alone).apis, chosen(costs_alone).deletion_cost) == ((), True)
+    assert not [item for item in costs_alone if item["kind"] == "APIService"]
 
 
 @pytest.mark.parametrize("values", CHOICES)

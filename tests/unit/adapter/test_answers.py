@@ -11,8 +11,7 @@ from drainer.adapter.answers import Moment, metrics
 from drainer.adapter.failures import AnswerError
 from drainer.adapter.fleet import Fleet
 from drainer.adapter.questions import CUSTOM, EXTERNAL, question
-from drainer.adapter.readings import Reading
-from tests.unit.adapter.test_fleet import made
+from tests.unit.adapter.test_fleet import made, read
 
 NOW = Moment(loop=1000.0, wall=1_800_000_000.9)
 PODS = f"{CUSTOM.path}/namespaces/chat/pods"
@@ -29,7 +28,7 @@ def fleet(**pods: Any) -> Fleet:
         pod = made(name, **changes)
         found.put(pod)
         if connections is not None:
-            found.read(pod, Reading(connections, connections, limit, NOW.loop - age))
+            found.read(pod, read(connections, limit=limit, taken_at=NOW.loop - age))
     return found
 
 

@@ -21,6 +21,7 @@ def parsed(*arguments: str) -> Options:
 def test_the_least() -> None:
     assert parsed() == Options(
         apis=(CUSTOM,),
+        deletion_cost=False,
         namespace=None,
         service="drainer-adapter",
         certificate="drainer-adapter-tls",
@@ -47,13 +48,17 @@ def test_chosen() -> None:
     assert chosen.certificate == Files(Path("/c/tls.crt"), Path("/c/tls.key"))
     assert (chosen.namespace, chosen.selector) == ("tools", "tier in (a,b)")
     assert parsed("--tls-secret=mine").certificate == "mine"
+    alone = parsed("--metrics=none", "--deletion-cost")
+    assert (alone.apis, alone.deletion_cost) == ((), True)
 
 
 @pytest.mark.parametrize(
     ("arguments", "mistake"),
     [
-        (["--metrics=some"], "--metrics='some' cannot be used; allowed: custom, external, or custom,external"),
+        (["--metrics=some"], "--metrics='some' cannot be used; allowed: custom, external, custom,external, or none"),
         (["--metrics=custom,custom"], "--metrics='custom,custom' cannot be used"),
+        (["--metrics=none"], "--metrics=none without --deletion-cost leaves nothing to do"),
+        (["--metrics=none,custom"], "--metrics='none,custom' cannot be used"),
         (["--metrics="], "--metrics='' cannot be used"),
         (["--namespace=A"], "--namespace='A' cannot be used; allowed: the name of a namespace"),
         (["--service=a.b"], "--service='a.b' cannot be used; allowed: the name of a Service"),

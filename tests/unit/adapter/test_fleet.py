@@ -18,7 +18,13 @@ def made(name: str, **changes: Any) -> Pod:
 
 
 def said(at: float) -> Reading:
-    return Reading(connections=1, serving=1, limit=None, taken_at=at)
+    return read(1, taken_at=at)
+
+
+def read(connections: int, **changes: Any) -> Reading:
+    """What an agent at rest has said."""
+    usual = {"limit": None, "taken_at": 0.0, "is_serving": True, "keeps_cost": False}
+    return Reading(connections, connections, **usual | changes)
 
 
 def test_a_reading_counts_while_it_is_fresh() -> None:
@@ -28,6 +34,7 @@ def test_a_reading_counts_while_it_is_fresh() -> None:
 
     assert fleet.reading(one, 100.0 + FRESH) == said(100.0)
     assert fleet.reading(one, 100.1 + FRESH) is None
+    assert fleet.last(one) == said(100.0)
     assert fleet.reading(made("ws-1"), 100.0) is None
 
 

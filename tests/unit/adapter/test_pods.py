@@ -24,6 +24,8 @@ def test_a_pod_with_the_sidecar() -> None:
         phase="Running",
         ready=False,
         deleted=True,
+        cost=0,
+        version="",
     )
 
 
@@ -80,3 +82,23 @@ def test_odd_parts_are_left_out() -> None:
 
     assert found is not None
     assert (found.labels, found.address, found.phase, found.ready) == ({"app": "ws"}, "", "", False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "cost"),
+    [
+        ({}, 0),
+        ({"cost": "64"}, 64),
+        ({"cost": "64", "manager": "drainer"}, None),
+        ({"cost": "64", "manager": "kubectl-annotate"}, None),
+        ({"cost": "-5"}, None),
+        ({"controller": "StatefulSet"}, None),
+        ({"controller": "CloneSet"}, 0),
+        ({"controller": ""}, None),
+    ],
+)
+def test_which_deletion_cost_is_an_adapters_to_change(changes: dict[str, Any], cost: int | None) -> None:
+    found = pod_of(pod("ws-0", **changes))
+
+    assert found is not None
+    assert found.cost == cost

@@ -17,6 +17,8 @@ GOOD: dict[str, Any] = {
     "connections": {"total": 12, "serving": 0},
     "source": {"census_age_seconds": 0.5},
     "limit": {"connections": 30},
+    "phase": "draining",
+    "kubernetes": {"deletion_cost": True},
 }
 
 
@@ -25,7 +27,7 @@ def read(**changes: Any) -> Reading:
 
 
 def test_a_reading_has_the_time_of_its_census() -> None:
-    assert read() == Reading(connections=12, serving=0, limit=30, taken_at=99.5)
+    assert read() == Reading(connections=12, serving=0, limit=30, taken_at=99.5, is_serving=False, keeps_cost=True)
 
 
 def test_what_an_agent_says_can_be_read() -> None:
@@ -35,6 +37,7 @@ def test_what_an_agent_says_can_be_read() -> None:
     assert found.connections == said["connections"]["total"]
     assert found.serving == said["connections"]["serving"]
     assert found.limit is None
+    assert (found.is_serving, found.keeps_cost) == (True, False)
 
 
 def test_metrics_in_thousandths() -> None:
