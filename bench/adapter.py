@@ -17,8 +17,9 @@ import psutil
 
 from bench.report import Figures, Table, quantile
 from tests.adapter.agents import DROP, GARBAGE, HANG, HUGE, addresses, agents
-from tests.adapter.cluster import CONFIG_MAP, CUSTOM, apiservice, fake_cluster, pod
+from tests.adapter.cluster import CONFIG_MAP, CUSTOM, fake_cluster
 from tests.adapter.harness import POD_METRICS, Pki, Running, config_map, running_process
+from tests.adapter.objects import apiservice, pod
 
 PODS, QUICK_PODS = 1000, 200
 SECONDS, QUICK_SECONDS = 60.0, 10.0

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.adapter.agents import Agents, addresses, agents
-from tests.adapter.cluster import CONFIG_MAP, CUSTOM, FakeCluster, apiservice, fake_cluster
+from tests.adapter.cluster import CONFIG_MAP, CUSTOM, FakeCluster, fake_cluster
 from tests.adapter.harness import Pki, Running, config_map, running
+from tests.adapter.objects import apiservice
 
 
 @pytest.fixture(scope="session")

@@ -29,7 +29,8 @@ from drainer.adapter.flags import add_flags, options
 from drainer.commands.cluster import Cluster
 from drainer.log import logger
 from drainer.web import listen
-from tests.adapter.cluster import CONFIG_MAP, CUSTOM, NAMESPACE, SERVICE, FakeCluster
+from tests.adapter.cluster import CONFIG_MAP, CUSTOM, FakeCluster
+from tests.adapter.objects import NAMESPACE, SERVICE
 from tests.hanging_up import hang_up
 from tests.process.harness import Child, Reserved
 from tests.process.waiting import UNIT, until

@@ -10,8 +10,9 @@ import pytest
 from drainer.adapter.certificates import CERTIFICATES
 from drainer.keys import DELETION_COST
 from tests.adapter.agents import HANG, Agents
-from tests.adapter.cluster import HPAS, SCALE, SECRET, FakeCluster, autoscaler, pod
+from tests.adapter.cluster import HPAS, SCALE, SECRET, FakeCluster
 from tests.adapter.harness import Pki, running
+from tests.adapter.objects import autoscaler, pod
 from tests.adapter.test_metrics import WHERE, pods
 from tests.process.waiting import UNIT, until
 

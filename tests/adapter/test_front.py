@@ -7,8 +7,9 @@ import ssl
 import pytest
 
 from tests.adapter.agents import Agents
-from tests.adapter.cluster import CONFIG_MAP, CUSTOM, REVIEWS, FakeCluster, pod
+from tests.adapter.cluster import CONFIG_MAP, CUSTOM, REVIEWS, FakeCluster
 from tests.adapter.harness import GROUP, HPA, POD_METRICS, Pki, Running, config_map
+from tests.adapter.objects import pod
 from tests.process.waiting import until
 
 ASKED = f"{POD_METRICS}/connections"

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.adapter.cluster import CUSTOM, EXTERNAL, SECRET, FakeCluster, apiservice
+from tests.adapter.cluster import CUSTOM, EXTERNAL, SECRET, FakeCluster
 from tests.adapter.harness import HOST, POD_METRICS, Pki, Running, running
+from tests.adapter.objects import apiservice
 from tests.process.waiting import until
 
 ASKED = f"{POD_METRICS}/connections"

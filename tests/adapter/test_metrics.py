@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime as dt
 
 from tests.adapter.agents import DROP, GARBAGE, HANG, HUGE, MISSING, Agents, addresses
-from tests.adapter.cluster import CUSTOM, EXTERNAL, FakeCluster, apiservice, pod
+from tests.adapter.cluster import CUSTOM, EXTERNAL, FakeCluster
 from tests.adapter.harness import EXTERNAL_METRICS, POD_METRICS, Pki, Running, running
+from tests.adapter.objects import apiservice, pod
 from tests.process.waiting import until
 
 WHERE = addresses(8)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.adapter.agents import DROP, GARBAGE, HANG, HUGE, MISSING, Agents, addresses, agents
-from tests.adapter.cluster import FakeCluster, pod
+from tests.adapter.cluster import FakeCluster
 from tests.adapter.harness import Pki, running
+from tests.adapter.objects import pod
 from tests.process.waiting import until
 
 PODS = 1000

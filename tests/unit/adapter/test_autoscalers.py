@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drainer.adapter.autoscalers import Autoscalers, Target, waiting
-from tests.adapter.cluster import autoscaler
+from tests.adapter.objects import autoscaler
 
 DEPLOYMENT = Target("chat", "ws", "apps", "Deployment", "ws")
 

@@ -8,7 +8,7 @@ from drainer.adapter.fleet import FRESH, Fleet
 from drainer.adapter.pods import Pod, pod_of
 from drainer.adapter.readings import Reading
 from drainer.adapter.selectors import parse
-from tests.adapter.cluster import pod
+from tests.adapter.objects import pod
 
 
 def made(name: str, **changes: Any) -> Pod:

@@ -8,7 +8,7 @@ import pytest
 
 from drainer.adapter.pods import Pod, pod_of
 from drainer.sidecar import Sidecar, container
-from tests.adapter.cluster import pod
+from tests.adapter.objects import pod
 
 
 def test_a_pod_with_the_sidecar() -> None:

@@ -15,7 +15,8 @@ from drainer.adapter.pods import pod_of
 from drainer.adapter.valuer import FORBIDDEN_FOR, SELECTOR_FOR, WRITES_A_LOOK, WRITES_APART, Valuer
 from drainer.keys import DELETION_COST
 from drainer.kube.words import ApiError, ApiResult
-from tests.adapter.cluster import SCALE, pod
+from tests.adapter.cluster import SCALE
+from tests.adapter.objects import pod
 from tests.unit.adapter.test_fleet import made, read
 from tests.unit.fakes import now, until
 
