@@ -21,13 +21,12 @@ from typing import Any
 import trustme
 from aiohttp import web
 
-from tests.hanging_up import hang_up
 from tests.kube_answers import SLICES, Request, failure, page_of, patched, seen_as
+from tests.serving import PATIENCE, serving
 
 NAMESPACE, NAME, UID = "chat", "ws-0", "7d1f6a52-0000-4000-8000-000000000001"
 TOKEN = "a-token"
 METRICS = f"/apis/metrics.k8s.io/v1beta1/namespaces/{NAMESPACE}/pods"
-PATIENCE = 20.0
 
 HANG, DROP, GARBAGE, HUGE = "hang", "drop", "garbage", "huge"
 """Bad days beside an HTTP status: no answer, the connection dies, no JSON, without end."""
@@ -260,27 +259,5 @@ def kube_api() -> Iterator[KubeApi]:
         authority.cert_pem.write_to_path(api.folder / "ca.crt")
         (api.folder / "token").write_text(TOKEN)
         (api.folder / "namespace").write_text(NAMESPACE)
-        listens, ends = threading.Event(), threading.Event()
-
-        async def serve() -> None:
-            app = web.Application()
-            app.add_routes(api.routes())
-            runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
-            await runner.setup()
-            site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
-            await site.start()
-            api.port = runner.addresses[0][1]
-            listens.set()
-            await asyncio.get_running_loop().run_in_executor(None, ends.wait)
-            await runner.cleanup()
-            await hang_up()
-
-        thread = threading.Thread(target=asyncio.run, args=(serve(),), name="kube-apiserver")
-        thread.start()
-        try:
-            assert listens.wait(PATIENCE)
+        with serving("kube-apiserver", api.routes(), context) as api.port:
             yield api
-        finally:
-            ends.set()
-            thread.join(PATIENCE)
-            assert not thread.is_alive()
