@@ -247,17 +247,21 @@ class KubeApi:
             self._changed.wait(0.02)
 
 
+def service_account(folder: Path) -> ssl.SSLContext:
+    """Put into `folder` what the kubelet mounts; the side of the API server that it trusts."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1", "localhost").configure_cert(context)
+    authority.cert_pem.write_to_path(folder / "ca.crt")
+    (folder / "token").write_text(TOKEN)
+    (folder / "namespace").write_text(NAMESPACE)
+    return context
+
+
 @contextmanager
 def kube_api() -> Iterator[KubeApi]:
     """An API server that listens, with a service account in a folder; both end with the block."""
-    authority = trustme.CA()
-    certificate = authority.issue_cert("127.0.0.1", "localhost")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    certificate.configure_cert(context)
     with tempfile.TemporaryDirectory() as folder:
         api = KubeApi(Path(folder))
-        authority.cert_pem.write_to_path(api.folder / "ca.crt")
-        (api.folder / "token").write_text(TOKEN)
-        (api.folder / "namespace").write_text(NAMESPACE)
-        with serving("kube-apiserver", api.routes(), context) as api.port:
+        with serving("kube-apiserver", api.routes(), service_account(api.folder)) as api.port:
             yield api
