@@ -21,9 +21,10 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from types import FrameType
 
 ROOT = Path(__file__).parent.parent
 TOGETHER = "4"
@@ -37,15 +38,51 @@ class E2eError(Exception):
 def main() -> int:
     if find_spec("kubernetes") is None:
         return complain("e2e needs the package kubernetes; `make e2e` installs it.")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Also where SIGINT was ignored from the start, as in the background of a script.
+    on_signal(signal.default_int_handler)
     try:
         with cluster(os.environ) as settings:
-            pytest = [sys.executable, "-m", "pytest", str(ROOT / "e2e"), "-n", TOGETHER, *sys.argv[1:]]
-            return run_to_its_end(pytest, {**os.environ, **settings})
+            environ = {**os.environ, **settings}
+            with namespaces(environ["KUBECONFIG"]) as name:
+                pytest = [sys.executable, "-m", "pytest", str(ROOT / "e2e"), "-n", TOGETHER, *sys.argv[1:]]
+                return run_to_its_end(pytest, {**environ, "E2E_NAMESPACE": name})
     except E2eError as error:
         return complain(str(error))
     except KeyboardInterrupt:
         return 130
+
+
+def on_signal(do: Callable[[int, FrameType | None], object] | signal.Handlers) -> None:
+    """At whatever asks this process to end."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, do)
+
+
+@contextlib.contextmanager
+def namespaces(kubeconfig: str) -> Iterator[str]:
+    """The name of a run, with its namespaces, which are removed at the end whatever comes. Raises E2eError.
+
+    Here and not in pytest: that one may end in the middle of its work, as when nobody reads any more what it writes.
+    """
+    # main() looks first whether it is there.
+    from kubernetes.client.exceptions import ApiException  # noqa: PLC0415
+
+    from e2e.cluster import Cluster  # noqa: PLC0415
+    from e2e.run import runs  # noqa: PLC0415
+
+    name = f"drainer-e2e-{secrets.token_hex(3)}"
+    try:
+        made = runs(Cluster.of_kubeconfig(kubeconfig), name)
+        with contextlib.ExitStack() as ends:
+            for run in made:
+                ends.callback(run.end)
+            ends.callback(say, f"removing the namespaces of {name}, and what is theirs ...")
+            ends.callback(on_signal, signal.SIG_IGN)
+            for run in made:
+                run.begin()
+            yield name
+    except ApiException as error:
+        raise E2eError(f"the cluster refuses: {error.status} {error.body}") from error
 
 
 @contextlib.contextmanager
@@ -95,17 +132,21 @@ def do(*command: str) -> None:
 
 
 def run_to_its_end(command: list[str], environ: Mapping[str, str]) -> int:
-    """Run pytest, which removes what it has made when it is told to end."""
+    """Run pytest, and tell it to end when we are told to."""
     child = subprocess.Popen(command, cwd=ROOT, env=environ)
-    # Ctrl-C tells the whole group, so pytest knows already; `kill` tells only us.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: child.send_signal(signal.SIGTERM))
+    on_signal(lambda number, _: child.send_signal(number))
     return child.wait()
 
 
 def complain(sentence: str) -> int:
-    print(sentence, file=sys.stderr)
+    say(sentence)
     return 1
+
+
+def say(sentence: str) -> None:
+    """To whoever still reads."""
+    with contextlib.suppress(OSError):
+        print(sentence, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

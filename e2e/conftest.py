@@ -1,53 +1,38 @@
-"""Rules for the whole suite: one namespace for a run, one scene for a test, one table at the end.
-
-With pytest-xdist the first process makes the namespace and removes it; the others only use it.
-"""
+"""Rules for the whole suite: one scene for a test, one table at the end. The namespace is there: `python -m e2e`."""
 
 from __future__ import annotations
 
 import os
-import secrets
 import signal
 from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
-from kubernetes.client.exceptions import ApiException
 
 from e2e.cluster import Cluster
 from e2e.manifests import Images
 from e2e.report import REPORT, Row, markdown, shown, summary
-from e2e.run import Run
+from e2e.run import Run, runs
 from e2e.scene import Scene, Stage, object_name
 
 TEST_SECONDS = 240
 """A test waits for a condition; this is for one whose wait has no end."""
+
+NAMESPACE = "E2E_NAMESPACE"
+"""The variable that names the run."""
+SIGNALS = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
 
 RUNS = pytest.StashKey[tuple[Run, Run]]()
 """The run's namespace, and one for closers that need rights."""
 SCENE = pytest.StashKey[Scene]()
 
 
-def is_first(config: pytest.Config) -> bool:
-    """Whether this process is not one that pytest-xdist has started."""
-    return not hasattr(config, "workerinput")
-
-
 def pytest_configure(config: pytest.Config) -> None:
-    missing = [name for name in ("KUBECONFIG", "IMAGE") if not os.environ.get(name)]
+    missing = [name for name in ("KUBECONFIG", "IMAGE", NAMESPACE) if not os.environ.get(name)]
     if missing:
-        raise pytest.UsageError(f"{', '.join(missing)} must be set: see docs/e2e.md, or run `python -m e2e`")
-    workers: dict[str, Any] = getattr(config, "workerinput", {})
-    namespace = workers.get("namespace") or f"drainer-e2e-{secrets.token_hex(3)}"
-    cluster = Cluster.of_kubeconfig(os.environ["KUBECONFIG"])
-    config.stash[RUNS] = Run(cluster, namespace), Run(cluster, f"{namespace}-privileged", "privileged")
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_configure_node(node: Any) -> None:
-    """pytest-xdist starts a process."""
-    node.workerinput["namespace"] = node.config.stash[RUNS][0].namespace
+        raise pytest.UsageError(f"{', '.join(missing)} must be set; `python -m e2e` does it: see docs/e2e.md")
+    config.stash[RUNS] = runs(Cluster.of_kubeconfig(os.environ["KUBECONFIG"]), os.environ[NAMESPACE])
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -56,25 +41,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(TEST_SECONDS))
 
 
-def pytest_sessionstart(session: pytest.Session) -> None:
-    if not is_first(session.config) or session.config.option.collectonly:
-        return
-    # What the run has made is removed; also where SIGINT was ignored from the start, as in the background of a script.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
-    try:
-        for run in session.config.stash[RUNS]:
-            run.begin()
-    except ApiException as error:
-        pytest.exit(f"the cluster refuses: {error.status} {error.body}", returncode=1)
+def pytest_sessionstart() -> None:
+    for number in SIGNALS:
+        signal.signal(number, interrupt)
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    if is_first(session.config) and not session.config.option.collectonly:
-        for run in session.config.stash[RUNS]:
-            session.config.get_terminal_writer().line(f"\nremoving the namespace {run.namespace}, and what is its ...")
-            run.end()
+def interrupt(*_: object) -> None:
+    """Only once: Ctrl-C is told to this process, and by `python -m e2e` once more."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def enter(run: Run) -> AbstractContextManager[Stage]:

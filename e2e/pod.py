@@ -11,7 +11,7 @@ from drainer.keys import DELETION_COST
 from drainer.sidecar import NAME
 from e2e.cluster import Cluster, Manifest
 from e2e.manifests import CONTROL
-from e2e.recorder import Recorder
+from e2e.recorder import Recorder, containers
 from e2e.waiting import PATIENCE, until
 
 AGENT_PORT = 9808
@@ -96,9 +96,7 @@ class Pod:
 
     def container(self, name: str) -> Mapping[str, Any]:
         """Its status: restartCount, state, lastState."""
-        status = self.now.get("status", {})
-        both = (*status.get("initContainerStatuses", []), *status.get("containerStatuses", []))
-        return next((one for one in both if one["name"] == name), {})
+        return next((one for one in containers(self.now) if one["name"] == name), {})
 
     def ended(self, name: str) -> Mapping[str, Any]:
         """How a container ended: exitCode, message, finishedAt; waits for it."""

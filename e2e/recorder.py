@@ -6,6 +6,7 @@ All of it is kept, for pods that are gone too: a test looks at the end of a pod 
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +21,8 @@ from e2e.cluster import Cluster, Manifest
 
 AGAIN_AFTER = 0.3
 """Seconds after a stream that broke."""
+STAMP = re.compile(r"\d{4}-\d\d-\d\dT\S+Z ")
+"""What the kubelet puts before each line of a container, if it is asked to; not before what it says itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,8 @@ class Log:
     pod: str
     """uid"""
     container: str
+    identity: str
+    """containerID: another one after a restart."""
     lines: list[str] = field(default_factory=list)
 
     def parsed(self) -> Iterator[dict[str, Any]]:
@@ -96,34 +101,57 @@ class Recorder:
         self.events[seen.object["metadata"]["uid"]] = seen.object
 
     def _saw_pod(self, seen: Sighting) -> None:
-        metadata, status = seen.object["metadata"], seen.object.get("status", {})
+        metadata = seen.object["metadata"]
         self.pods.setdefault(metadata["uid"], []).append(seen)
-        for container in (*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])):
+        for container in containers(seen.object):
             identity = container.get("containerID")
             if identity and identity not in self._followed:
                 self._followed.add(identity)
-                log = Log(metadata["uid"], container["name"])
+                log = Log(metadata["uid"], container["name"], identity)
                 self.logs.append(log)
                 self._in_thread(partial(self._follow, log, metadata["name"]))
 
     def _follow(self, log: Log, pod: str) -> None:
+        """Reads until a reading that began after the container's end.
+
+        One that ends sooner has broken, or the node had no inotify instance left for it (fs.inotify.max_user_instances:
+        `too many open files`): such a stream ends with what there is, and so the log is read again and again.
+        """
         path = f"/api/v1/namespaces/{self._namespace}/pods/{pod}/log"
+        query = {"container": log.container, "follow": "true", "timestamps": "true"}
+        known: list[str] = []
         while not self._stopped.is_set():
-            # Read anew from the beginning: what was read before stays until there is more.
-            lines: list[str] = []
+            runs, read = self._runs(log), []
             try:
-                for line in self._cluster.lines(path, {"container": log.container, "follow": "true"}):
-                    lines.append(line)
-                    if len(lines) >= len(log.lines):
-                        log.lines = lines
+                for line in filter(STAMP.match, self._cluster.lines(path, query)):
+                    read.append(line)
+                    # Each reading is from the beginning; after a restart it is another container's.
+                    if read[:-1] == known:
+                        known.append(line)
+                        log.lines.append(STAMP.sub("", line, count=1))
             except ApiException as error:
                 if error.status == 404:
                     return  # The pod has gone before its log could be read.
             except urllib3.exceptions.HTTPError:
                 pass
             else:
-                return
+                if not runs:
+                    return
             self._stopped.wait(AGAIN_AFTER)
+
+    def _runs(self, log: Log) -> bool:
+        """As far as we were told."""
+        latest = self.pods[log.pod][-1]
+        return latest.type != "DELETED" and any(
+            one.get("containerID") == log.identity and "terminated" not in one["state"]
+            for one in containers(latest.object)
+        )
 
     def _in_thread(self, work: Callable[[], None]) -> None:
         threading.Thread(target=work, name="recorder", daemon=True).start()
+
+
+def containers(pod: Manifest) -> list[Manifest]:
+    """The status of each container; of the init containers first."""
+    status = pod.get("status", {})
+    return [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]

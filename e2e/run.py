@@ -31,7 +31,7 @@ REMOVAL_SECONDS = 90.0
 
 @dataclass(frozen=True)
 class Run:
-    """From the creation of a namespace to its removal."""
+    """A namespace, from its creation to its removal."""
 
     cluster: Cluster
     namespace: str
@@ -79,3 +79,8 @@ class Run:
 
     def _create(self, manifest: Manifest) -> Manifest:
         return self.cluster.create(self.cluster.placed(manifest, self.namespace))
+
+
+def runs(cluster: Cluster, name: str) -> tuple[Run, Run]:
+    """The run's namespace, and one for closers that need rights."""
+    return Run(cluster, name), Run(cluster, f"{name}-privileged", "privileged")

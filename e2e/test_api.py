@@ -43,8 +43,8 @@ def test_a_deleted_pod_serves_on_through_the_settle_time(scene: Scene) -> None:
     group = scene.clients(pod, 1)
     deleted_at = time.time()
     pod.delete()
-    until("the endpoint is terminating", lambda: scene.endpoints()[pod.name]["terminating"])
-    assert scene.endpoints()[pod.name] == {"ready": False, "serving": True, "terminating": True}
+    serving_on = {"ready": False, "serving": True, "terminating": True}
+    until("the endpoint is terminating, and serves", lambda: scene.endpoints()[pod.name] == serving_on)
     until("the endpoint serves no more", lambda: not scene.endpoints()[pod.name]["serving"])
     scene.saw["serving for"] = time.time() - deleted_at
     assert scene.saw["serving for"] >= 6
@@ -116,19 +116,20 @@ def test_a_deadline_is_told_with_who_was_left(scene: Scene) -> None:
 def test_the_service_label_leaves_the_endpointslice_and_returns(scene: Scene) -> None:
     pod = scene.pod(Template(apps=[App(liveness=True)], grace=60, api=True, settings=LABEL))
     scene.service({SERVING: "true"})
-    assert set(scene.endpoints()) == {pod.name}
+    until("the endpoint is there", lambda: set(scene.endpoints()) == {pod.name})
     group = scene.clients(pod, 1)
     pod.hang()
     until("the endpoint has left", lambda: not scene.endpoints())
-    assert pod.label(SERVING) == "false"
+    # Pods and EndpointSlices are two watches: one may be behind the other.
+    until("the label says so", lambda: pod.label(SERVING) == "false")
     assert not pod.is_terminating
     group.leave()
     until("the endpoint is back", lambda: set(scene.endpoints()) == {pod.name})
     until("the pod serves again", lambda: pod.status()["phase"] == "serving")
     until("the Event of the return is there", lambda: "DrainResumed" in pod.events(NAME))
+    until("the condition says so", lambda: pod.conditions(SERVING)[-1] == ("True", "DrainResumed"))
     scene.saw |= {"label": pod.labels(SERVING), "condition": pod.conditions(SERVING), "Events": list(pod.events(NAME))}
     assert pod.labels(SERVING) == ["true", "false", "true"]
-    assert pod.conditions(SERVING)[-1] == ("True", "DrainResumed")
 
 
 LABEL = {"serving_label": "true"}

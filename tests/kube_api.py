@@ -21,13 +21,12 @@ from typing import Any
 import trustme
 from aiohttp import web
 
-from tests.hanging_up import hang_up
 from tests.kube_answers import SLICES, Request, failure, page_of, patched, seen_as
+from tests.serving import PATIENCE, serving
 
 NAMESPACE, NAME, UID = "chat", "ws-0", "7d1f6a52-0000-4000-8000-000000000001"
 TOKEN = "a-token"
 METRICS = f"/apis/metrics.k8s.io/v1beta1/namespaces/{NAMESPACE}/pods"
-PATIENCE = 20.0
 
 HANG, DROP, GARBAGE, HUGE = "hang", "drop", "garbage", "huge"
 """Bad days beside an HTTP status: no answer, the connection dies, no JSON, without end."""
@@ -248,39 +247,21 @@ class KubeApi:
             self._changed.wait(0.02)
 
 
+def service_account(folder: Path) -> ssl.SSLContext:
+    """Put into `folder` what the kubelet mounts; the side of the API server that it trusts."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1", "localhost").configure_cert(context)
+    authority.cert_pem.write_to_path(folder / "ca.crt")
+    (folder / "token").write_text(TOKEN)
+    (folder / "namespace").write_text(NAMESPACE)
+    return context
+
+
 @contextmanager
 def kube_api() -> Iterator[KubeApi]:
     """An API server that listens, with a service account in a folder; both end with the block."""
-    authority = trustme.CA()
-    certificate = authority.issue_cert("127.0.0.1", "localhost")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    certificate.configure_cert(context)
     with tempfile.TemporaryDirectory() as folder:
         api = KubeApi(Path(folder))
-        authority.cert_pem.write_to_path(api.folder / "ca.crt")
-        (api.folder / "token").write_text(TOKEN)
-        (api.folder / "namespace").write_text(NAMESPACE)
-        listens, ends = threading.Event(), threading.Event()
-
-        async def serve() -> None:
-            app = web.Application()
-            app.add_routes(api.routes())
-            runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
-            await runner.setup()
-            site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
-            await site.start()
-            api.port = runner.addresses[0][1]
-            listens.set()
-            await asyncio.get_running_loop().run_in_executor(None, ends.wait)
-            await runner.cleanup()
-            await hang_up()
-
-        thread = threading.Thread(target=asyncio.run, args=(serve(),), name="kube-apiserver")
-        thread.start()
-        try:
-            assert listens.wait(PATIENCE)
+        with serving("kube-apiserver", api.routes(), service_account(api.folder)) as api.port:
             yield api
-        finally:
-            ends.set()
-            thread.join(PATIENCE)
-            assert not thread.is_alive()

@@ -6,7 +6,7 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 from aiohttp import (
@@ -146,7 +146,7 @@ class Client:
         if loop.time() < self._forbidden_until.get(operation, 0.0):
             raise ApiError(ApiResult.FORBIDDEN, "not asked again yet")
         try:
-            async with AsyncExitStack() as asked, self._session() as session:
+            async with AsyncExitStack() as asked, self._session(asked) as session:
                 headers = self._access.headers() | how.pop("headers", {})
                 url = self._access.url(path)
                 request = session.request(method, url, headers=headers, allow_redirects=False, **how)
@@ -176,10 +176,19 @@ class Client:
             raise TimeoutError(f"no answer within {self._answer_within:g} s")
         return asking.result()
 
-    def _session(self) -> ClientSession:
-        # No environment (proxies, .netrc), no cookies. The context may fail to load: see _ask.
+    def _session(self, asked: AsyncExitStack) -> ClientSession:
+        """No environment (proxies, .netrc), no cookies. The context may fail to load: see _ask.
+
+        A connection whose handshake ends while the session does is not known to the session; its socket is to `asked`.
+        """
+
+        def opened(address: AddrInfoType) -> socket.socket:
+            made = _socket(address)
+            asked.callback(_cut, made)
+            return made
+
         return ClientSession(
-            connector=TCPConnector(ssl=self._access.context(), resolver=self._resolver, socket_factory=_socket),
+            connector=TCPConnector(ssl=self._access.context(), resolver=self._resolver, socket_factory=opened),
             cookie_jar=DummyCookieJar(),
             headers={"User-Agent": f"drainer/{__version__}", "Accept-Encoding": "identity"},
             timeout=ClientTimeout(total=None, sock_connect=CONNECT_WITHIN),
@@ -228,6 +237,12 @@ async def _end(asking: asyncio.Future[ClientResponse]) -> None:
     await asyncio.wait([asking])
     if not asking.cancelled() and asking.exception() is None:
         asking.result().close()
+
+
+def _cut(connection: socket.socket) -> None:
+    """A TLS shutdown that waits for the server's word finds the end instead."""
+    with suppress(OSError):  # Nearly always it is closed by now.
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 def _socket(address: AddrInfoType) -> socket.socket:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
-import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
-from tests.hanging_up import hang_up
+from tests.serving import Listener, in_thread
 
 HANG, DROP, GARBAGE, HUGE, MISSING = "hang", "drop", "garbage", "huge", "missing"
 """Bad days: no answer, the connection dies, no JSON, 10 MB, HTTP 404."""
@@ -84,30 +82,18 @@ def addresses(count: int) -> list[str]:
 def agents(where: Sequence[str]) -> Iterator[Agents]:
     """Listens at all these addresses until the end of the block."""
     made = Agents()
-    listens, loop_of = threading.Event(), []
-    ends = asyncio.Event()
 
-    async def serve() -> None:
-        loop_of.append(asyncio.get_running_loop())
-        with socket.create_server((where[0], 0)) as first:
-            made.port = first.getsockname()[1]
-        servers = [await asyncio.start_server(made.answer, address, made.port, backlog=128) for address in where]
-        listens.set()
-        await ends.wait()
+    @asynccontextmanager
+    async def serve() -> AsyncIterator[Agents]:
+        listeners = [Listener.at(where[0])]
+        made.port = listeners[0].port
+        listeners += [Listener.at(address, made.port) for address in where[1:]]
+        servers = [await asyncio.start_server(made.answer, sock=listener, backlog=128) for listener in listeners]
+        yield made
+        for listener in listeners:
+            await listener.hang_up()
         for server in servers:
             server.close()
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
-        await hang_up()
 
-    thread = threading.Thread(target=asyncio.run, args=(serve(),), name="agents")
-    thread.start()
-    try:
-        assert listens.wait(20)
+    with in_thread("agents", serve):
         yield made
-    finally:
-        loop_of[0].call_soon_threadsafe(ends.set)
-        thread.join(20)
-        assert not thread.is_alive()

@@ -19,8 +19,8 @@ from aiohttp import web
 
 from drainer.keys import DELETION_COST
 from tests.adapter.objects import NAMESPACE, SERVICE, managed
-from tests.hanging_up import hang_up
 from tests.kube_answers import failure
+from tests.serving import serving
 
 TOKEN = "a-token"
 SECRET = f"/api/v1/namespaces/{NAMESPACE}/secrets/{SERVICE}-tls"
@@ -30,7 +30,6 @@ EXTERNAL = "/apis/apiregistration.k8s.io/v1/apiservices/v1beta1.external.metrics
 REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 HPAS = "/apis/autoscaling/v2/namespaces/chat/horizontalpodautoscalers"
 SCALE = "/apis/apps/v1/namespaces/chat/deployments/ws/scale"
-PATIENCE = 20.0
 
 
 @dataclass
@@ -233,28 +232,6 @@ def _merged(before: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
 def fake_cluster() -> Iterator[FakeCluster]:
     """Serves until the end of the block."""
     cluster = FakeCluster()
-    listens, ends = threading.Event(), threading.Event()
-
-    async def serve() -> None:
-        app = web.Application()
-        app.router.add_route("*", "/{path:.*}", cluster.handle)
-        runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        cluster.port = runner.addresses[0][1]
-        listens.set()
-        await asyncio.get_running_loop().run_in_executor(None, ends.wait)
-        cluster.end()
-        await runner.cleanup()
-        await hang_up()
-
-    thread = threading.Thread(target=asyncio.run, args=(serve(),), name="kube-apiserver")
-    thread.start()
-    try:
-        assert listens.wait(PATIENCE)
+    with serving("kube-apiserver", [web.route("*", "/{path:.*}", cluster.handle)]) as cluster.port:
         yield cluster
-    finally:
-        ends.set()
-        thread.join(PATIENCE)
-        assert not thread.is_alive()
+        cluster.end()

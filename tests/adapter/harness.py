@@ -28,12 +28,11 @@ from drainer.adapter.command import Adapter
 from drainer.adapter.flags import add_flags, options
 from drainer.commands.cluster import Cluster
 from drainer.log import logger
-from drainer.web import listen
 from tests.adapter.cluster import CONFIG_MAP, CUSTOM, FakeCluster
 from tests.adapter.objects import NAMESPACE, SERVICE
-from tests.hanging_up import hang_up
 from tests.process.harness import Child, Reserved
 from tests.process.waiting import UNIT, until
+from tests.serving import Listener
 
 STARTS_WITHIN = 45 * UNIT
 """Seconds for what comes after a start: the client of Kubernetes is large."""
@@ -218,15 +217,17 @@ def running(cluster: FakeCluster, pki: Pki, *flags: str) -> Iterator[Running]:
     add_flags(parser)
     chosen = options(parser.parse_args(["--service", SERVICE, *flags]))
     api = Cluster.of(cluster.kubeconfig(pki.folder), None)
-    sockets = [listen("127.0.0.1", 0) for _ in range(2)]
+    listeners = Listener.at(), Listener.at()
     messages, begun = Messages(), threading.Event()
-    made = Adapter(chosen, api, *sockets)
+    made = Adapter(chosen, api, *listeners)
     loop = asyncio.new_event_loop()
 
     async def run() -> None:
         begun.set()
         await made.run()
-        await hang_up()
+        # The adapter has closed them: what is left are clients in a TLS handshake.
+        for listener in listeners:
+            await listener.hang_up()
 
     def be_the_adapter() -> None:
         with asyncio.Runner(loop_factory=lambda: loop) as runner:
@@ -239,7 +240,7 @@ def running(cluster: FakeCluster, pki: Pki, *flags: str) -> Iterator[Running]:
     thread.start()
     try:
         assert begun.wait(STARTS_WITHIN)
-        port, ops_port = (one.getsockname()[1] for one in sockets)
+        port, ops_port = (listener.port for listener in listeners)
         there = Running(lambda: [*messages.lines], port, ops_port, cluster, pki)
         there.await_log("watching")
         yield there

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from queue import Queue
+from typing import Any
 
 import pytest
 
 from e2e.__main__ import E2eError, cluster
+from e2e.recorder import Recorder
 from e2e.report import Row, markdown, promise, shown
 from e2e.waiting import until
 
@@ -121,3 +127,56 @@ def test_the_table_is_markdown_whatever_was_seen() -> None:
 def test_a_wait_in_vain_says_what_it_saw() -> None:
     with pytest.raises(AssertionError, match=r"in vain until it is there; saw \[\]"):
         until("it is there", list, within=0)
+
+
+class FullNode:
+    """No inotify instance is left on it: a container's log ends with what there is, and with the reason."""
+
+    REASON = "failed to create fsnotify watcher: too many open files"
+
+    def __init__(self) -> None:
+        self.log: list[str] = []
+        self.readings = 0
+        self._changes: Queue[str] = Queue()
+        self._is_over = threading.Event()
+
+    def lines(self, path: str, _: Mapping[str, Any]) -> Iterator[str]:
+        if path.endswith("/log"):
+            self.readings += 1
+            yield from [*self.log, self.REASON]
+        elif path.endswith("/pods"):
+            yield from iter(self._changes.get, "")
+        else:
+            self._is_over.wait()
+
+    def tell(self, state: str) -> None:
+        container = {"name": "app", "containerID": "an-id", "state": {state: {}}}
+        pod = {"metadata": {"uid": "a-uid", "name": "ws"}, "status": {"containerStatuses": [container]}}
+        self._changes.put(json.dumps({"type": "MODIFIED", "object": pod}))
+
+    def end(self) -> None:
+        self._changes.put("")
+        self._is_over.set()
+
+
+def test_a_log_that_cannot_be_followed_is_read_again_until_its_container_has_ended() -> None:
+    node = FullNode()
+    recorder = Recorder(node, "chat")  # type: ignore[arg-type] # as far as it is asked
+    recorder.start()
+    one, two, three = (f"2026-11-26T04:00:0{second}.5Z line {second}" for second in (1, 2, 3))
+
+    def known() -> list[str]:
+        return [line for log in recorder.log("a-uid", "app") for line in log.lines]
+
+    for node.log in ([one], [one, two]):
+        node.tell("running")
+        until("it is read", lambda: known() == [f"line {second}" for second in (1, 2)[: len(node.log)]])
+    node.log = [three]
+    before = node.readings
+    until("the log of its next start is read", lambda: node.readings > before + 1)
+    assert known() == ["line 1", "line 2"]
+    node.log = [one, two, three]
+    node.tell("terminated")
+    until("all is read", lambda: known() == ["line 1", "line 2", "line 3"])
+    recorder.stop()
+    node.end()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from drainer.kube import bodies
 from drainer.kube.bodies import State
 from drainer.kube.client import MAX_PAGES, PAGE
 from drainer.kube.words import ApiResult, Operation
-from tests.kube_api import DROP, GARBAGE, HANG, HUGE, NAME, NAMESPACE, TOKEN, UID, KubeApi, kube_api
+from tests.kube_api import DROP, GARBAGE, HANG, HUGE, NAME, NAMESPACE, TOKEN, UID, KubeApi, kube_api, service_account
 from tests.sockets.kube_asking import ANSWER_WITHIN, CALLS, TIME, Asking, failed, watching
 from tests.sockets.site import becomes
 from tests.unit.fakes import now
@@ -212,3 +214,25 @@ async def test_what_is_no_json_cannot_be_read(api: KubeApi, operation: Operation
     api.bad_days[operation] = GARBAGE
     asking = Asking(api)
     assert (await failed(asking, operation)).result is ApiResult.ODD
+
+
+@pytest.mark.parametrize("turns", range(8))
+async def test_a_request_given_up_as_its_handshake_ends_leaves_no_connection(tmp_path: Path, turns: int) -> None:
+    """Whichever turn of the event loop it is: TLS is not shut down with a server that says nothing any more."""
+    loop, tls, before = asyncio.get_running_loop(), service_account(tmp_path), open_files()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0)
+        asking = asyncio.create_task(Asking(KubeApi(tmp_path, listener.getsockname()[1])).get())
+        connection, _ = await loop.sock_accept(listener)
+    with connection:
+        received, sent = ssl.MemoryBIO(), ssl.MemoryBIO()
+        received.write(await loop.sock_recv(connection, 65536))
+        with pytest.raises(ssl.SSLWantReadError):
+            tls.wrap_bio(received, sent, server_side=True).do_handshake()
+        asking.cancel()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        connection.sendall(sent.read())
+        await asyncio.wait([asking])
+        assert asking.cancelled()
+        await becomes(lambda: open_files() <= before + 1)
