@@ -6,6 +6,7 @@ A document that is not changed is its own text; one that is changed keeps all it
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from drainer.commands.written import BOM
 from drainer.errors import ManifestError, MissingExtraError
 
 try:
@@ -25,7 +27,7 @@ except ImportError:
 
 STDIN = "-"
 _SUFFIXES = (".yaml", ".yml", ".json")
-_MARKER = re.compile(r"^---(?=\s|\Z)", re.MULTILINE)
+_MARKER = re.compile(rf"^{BOM}?---(?=\s|\Z)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +55,13 @@ def read(sources: Sequence[str], stdin: IO[bytes]) -> list[Document]:
     for origin in origins:
         try:
             content = stdin.read() if origin == STDIN else Path(origin).read_bytes()
-            text = content.decode("utf-8-sig")
+            text = content.decode()
         except OSError as error:
             raise ManifestError(origin, f"cannot be read ({error.strerror})") from None
         except UnicodeDecodeError as error:
-            raise ManifestError(origin, f"is not UTF-8 at byte {error.start}") from None
+            is_wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+            said = "is UTF-16; allowed: UTF-8" if is_wide else f"is not UTF-8 at byte {error.start}"
+            raise ManifestError(origin, said) from None
         documents += parse(text, origin)
     return documents
 
@@ -73,8 +77,14 @@ def _files(source: str) -> Sequence[str]:
 
 
 def parse(text: str, origin: str) -> list[Document]:
-    """The documents of a stream. Raises ManifestError with line and column."""
-    return list(_json_documents(text, origin) or _yaml_documents(text, origin))
+    """The documents of a stream. Raises ManifestError with line and column.
+
+    A byte order mark before the first is a document that says nothing.
+    """
+    mark = BOM if text.startswith(BOM) else ""
+    text = text.removeprefix(BOM)
+    documents = [Document(origin, 1, mark, None, is_json=False)] if mark else []
+    return documents + list(_json_documents(text, origin) or _yaml_documents(text, origin))
 
 
 def _json_documents(text: str, origin: str) -> list[Document]:

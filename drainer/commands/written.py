@@ -8,6 +8,8 @@ import textwrap
 from dataclasses import dataclass
 from typing import Any
 
+BOM = "\ufeff"
+"""The byte order mark, which some editors write before UTF-8."""
 _PLAIN = re.compile(r"[A-Za-z/][\w./@-]*(:[\w./@-]+)*|\d+(ms|[smh]|[KMG]i)", re.ASCII)
 _IN_SINGLE_QUOTES = re.compile(r"[ !\"#-&(-~]+")
 _WIDTH = 100

@@ -98,6 +98,25 @@ def test_several_files_become_one_stream(tmp_path: Path, capsys: Said) -> None:
     assert capsys.readouterr().out == '{"kind": "A"}\n{"kind": "B"}\n'
 
 
+@pytest.mark.parametrize("content", [GIVEN, '{"kind": "Pod", "spec": {"containers": [{"name": "a"}]}}'])
+def test_a_byte_order_mark_goes_in_and_out_and_stands_in_the_middle_of_no_stream(
+    content: str, tmp_path: Path, capsys: Said
+) -> None:
+    marked, other = tmp_path / "a.yaml", tmp_path / "b.yaml"
+    for path in (marked, other):
+        path.write_text("\ufeff" + content)
+    assert inject("-i", "-f", str(marked), *FLAGS, "--app-ports", "8080") is Exit.OK
+    assert marked.read_text().startswith("\ufeff" + content[:10])
+    assert marked.read_text() != other.read_text()
+    assert inject("-i", "-f", str(marked), "--uninject") is Exit.OK
+    assert marked.read_bytes() == other.read_bytes()
+    assert inject("-f", str(marked), "-f", str(other), "--uninject") is Exit.OK
+    out = capsys.readouterr().out
+    assert out.startswith("\ufeff")
+    assert out.count("\ufeff") == 1
+    assert ("---" in out) == (content == GIVEN)
+
+
 def test_files_are_written_in_place_whole_with_their_rights_and_through_links(tmp_path: Path, capsys: Said) -> None:
     target, other = tmp_path / "elsewhere" / "pod.yaml", tmp_path / "service.yaml"
     target.parent.mkdir()

@@ -97,12 +97,19 @@ def test_files_folders_and_standard_input_are_read_in_their_order_and_each_once(
     single.write_bytes("\ufeffkind: größer\n".encode())
     sources = [str(single), "-", str(folder), str(folder / "b.yml")]
     documents = read(sources, io.BytesIO(b"kind: In\n"))
-    assert [document.origin for document in documents] == [
+    assert [document.origin for document in documents if document.data] == [
         str(single),
         "-",
         *(str(folder / name) for name in ("a.yaml", "b.yml", "c.json")),
     ]
-    assert documents[0].data == {"kind": "größer"}
+    assert (documents[0].data, documents[1].data) == (None, {"kind": "größer"})
+
+
+@pytest.mark.parametrize("mark", [b"\xff\xfe", b"\xfe\xff"])
+def test_a_file_that_powershell_has_written_is_said_to_be_utf_16(mark: bytes, tmp_path: Path) -> None:
+    (tmp_path / "pod.yaml").write_bytes(mark + "kind: A".encode("utf-16-le"))
+    with pytest.raises(ManifestError, match=r"pod\.yaml: is UTF-16; allowed: UTF-8"):
+        read([str(tmp_path)], io.BytesIO())
 
 
 def test_a_source_that_cannot_be_read_is_said(tmp_path: Path) -> None:
@@ -139,3 +146,28 @@ def test_what_cannot_be_changed_in_place_is_refused(wanted: object) -> None:
     (document,) = parse("kind: A\n---\na: &x {b: 1}\nc: *x\n", "f.yaml")[1:]
     with pytest.raises(ManifestError, match=r"f\.yaml:2: cannot be changed in place, because of anchors and aliases"):
         rewritten(document, {"a": wanted, "c": {"b": 1}})
+
+
+@pytest.mark.parametrize("beginning", ["", "---\n", "# a comment\n---\n"])
+def test_a_byte_order_mark_stays_where_it_was(beginning: str) -> None:
+    text = f"\ufeff{beginning}kind: A\n\ufeff---\nkind: B\n"
+    documents = parse(text, "-")
+    assert "".join(document.text for document in documents) == text
+    assert [document.data for document in documents if document.data] == [{"kind": "A"}, {"kind": "B"}]
+    assert "".join(rewritten(one, {**one.data, "x": 1}) if one.data else one.text for one in documents) == (
+        f"\ufeff{beginning}kind: A\nx: 1\n\ufeff---\nkind: B\nx: 1\n"
+    )
+    assert documents[-1].line == text.count("\n", 0, text.index("B"))
+
+
+def test_json_may_have_a_byte_order_mark_too() -> None:
+    mark, document = parse('\ufeff{"kind": "A"}', "-")
+    assert (mark.text, mark.data) == ("\ufeff", None)
+    assert (document.is_json, document.line) == (True, 1)
+    assert [document.data for document in parse("\ufeff", "-")] == [None, None]
+
+
+def test_a_file_is_read_with_its_byte_order_mark(tmp_path: Path) -> None:
+    path = tmp_path / "pod.yaml"
+    path.write_bytes(b"\xef\xbb\xbfkind: A\r\n")
+    assert "".join(one.text for one in read([str(path)], io.BytesIO())) == "\ufeffkind: A\r\n"
