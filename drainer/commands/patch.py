@@ -117,6 +117,7 @@ def _put_in(workload: Workload, options: Options) -> Entry:
         settings=wanted.settings,
         native=options.native,
         pull_policy=options.pull_policy,
+        resources=wanted.resources,
     )
     former: dict[str, Any] = {}
     remarks = (

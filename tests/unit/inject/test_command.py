@@ -49,6 +49,13 @@ def test_out_again(file: Path, capsys: Said) -> None:
     assert said.err == f"{file}: Pod old: removed\n"
 
 
+def test_resources_are_given_as_kubectl_set_resources_takes_them(file: Path, capsys: Said) -> None:
+    assert inject("-f", str(file), "--requests", "cpu=50m,memory=64Mi", "--limits=cpu=200m,memory=128Mi") is Exit.OK
+    out = capsys.readouterr().out
+    assert "requests:\n        cpu: 50m\n        memory: 64Mi\n" in out
+    assert "limits:\n        memory: 128Mi\n        cpu: 200m\n" in out
+
+
 def test_a_report_for_programs(file: Path, capsys: Said) -> None:
     assert inject("-f", str(file), "--report", "json") is Exit.OK
     (entry,) = json.loads(capsys.readouterr().err)["objects"]
@@ -192,6 +199,8 @@ def test_the_role_is_json_where_the_stream_is(tmp_path: Path, capsys: Said) -> N
         (["--grace-period", "1.5"], "--grace-period='1.5' cannot be used; allowed: whole seconds"),
         (["--grace-period", "off"], "--grace-period='off' cannot be used; allowed: whole seconds"),
         (["--token", " \x07hunter2"], "--token=(not shown) cannot be used"),
+        (["--limits", "cpu=lots"], "--limits='cpu=lots' cannot be used; allowed: some of cpu, memory"),
+        (["--requests", "memory=1Gi"], "requests memory=1Gi is more than limits memory=96Mi; allowed: at most as much"),
         (["--image", ""], "--image='' cannot be used; allowed: an image's reference"),
         (["--image", "a b"], "--image='a b' cannot be used"),
         (["--close", "notify"], "DRAINER_NOTIFY_URL is not set, and DRAINER_CLOSE names notify"),
@@ -241,7 +250,16 @@ def test_help_lists_every_flag(capsys: Said, monkeypatch: pytest.MonkeyPatch) ->
         inject("--help")
     assert ended.value.code == 0
     text = capsys.readouterr().out
-    for flag in ("--uninject", "--diff", "--app-ports", "--grace-period", "--close", "--serving-label", "--mesh"):
+    for flag in (
+        "--uninject",
+        "--diff",
+        "--app-ports",
+        "--grace-period",
+        "--close",
+        "--serving-label",
+        "--mesh",
+        "--limits",
+    ):
         assert flag in text
     for flag in ("--node-ip", "--token-file", "--service-account", "--host"):
         assert flag not in text

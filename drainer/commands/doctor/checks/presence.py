@@ -5,15 +5,14 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 
-from drainer.commands.asked import texts
+from drainer.commands.asked import ASKED, texts
 from drainer.commands.doctor.case import Pod
 from drainer.commands.doctor.checks.check import Check
 from drainer.commands.doctor.findings import Found, Severity
 from drainer.errors import ConfigError
 from drainer.keys import CONTAINER, FORMER, INJECT, INJECTED, PREFIX, SERVING, annotation
-from drainer.sidecar import CHOOSABLE
 
-_GIVING = {annotation(name): name for name in ("app_ports", "grace_period", *CHOOSABLE)}
+_GIVING = {annotation(name): name for name in ASKED}
 _KNOWN = (*_GIVING, CONTAINER, FORMER, INJECTED, INJECT)
 
 
