@@ -116,10 +116,19 @@ def test_what_the_agent_lacks_is_said(capsys: Said, server: ApiServer, kubeconfi
     assert "note source-blind: the agent counts by psutil, which does not show: idle connections" in said
 
 
-@pytest.mark.parametrize("path", [SERVICES, SCALERS, STATUS])
-@pytest.mark.parametrize("answer", [403, 404, 500, 503])
-def test_what_may_not_be_read_is_a_note(
-    capsys: Said, server: ApiServer, kubeconfig: str, path: str, answer: int
+@pytest.mark.parametrize(
+    ("path", "answer", "fix"),
+    [
+        *((path, answer, "the right to read it") for path in (SERVICES, SCALERS, STATUS) for answer in (401, 403)),
+        *(
+            (path, answer, "ask again when the API server can answer")
+            for path in (SERVICES, SCALERS)
+            for answer in (404, 503)
+        ),
+    ],
+)
+def test_what_cannot_be_read_is_a_note_that_says_whether_it_is_for_lack_of_a_right(
+    capsys: Said, server: ApiServer, kubeconfig: str, path: str, answer: int, fix: str
 ) -> None:
     server.answers[path] = answer
 
@@ -128,6 +137,59 @@ def test_what_may_not_be_read_is_a_note(
     assert "note not-read: " in said
     assert f"({answer} " in said
     assert f"{path} is not for you" in said
+    assert f"Fix: {fix}." in said
+
+
+REFUSED = "error trying to reach service: dial tcp 10.88.4.4:9808: connect: connection refused"
+
+
+def of_the_agent(server: ApiServer, **says: Any) -> None:
+    server.answers[POD]["status"]["initContainerStatuses"] = [{"name": "migrate"}, {"name": "drainer"} | says]
+
+
+def test_an_agent_that_does_not_answer_is_no_missing_right(capsys: Said, server: ApiServer, kubeconfig: str) -> None:
+    server.answers[STATUS] = (503, json.dumps({"message": REFUSED}).encode())
+    of_the_agent(server, state={"running": {}})
+
+    assert live(kubeconfig) is Exit.OK
+    said = capsys.readouterr().out
+    assert "warning agent-silent: the agent's /status has no answer for the API server: 503 Service Unavail" in said
+    assert REFUSED in said
+    assert "not-read" not in said
+
+
+def test_an_agent_that_cannot_start_is_said_in_the_kubelets_words(
+    capsys: Said, server: ApiServer, kubeconfig: str
+) -> None:
+    server.answers[STATUS] = (503, json.dumps({"message": REFUSED}).encode())
+    of_the_agent(server, state={"waiting": {"reason": "ImagePullBackOff", "message": "no such host"}})
+
+    assert live(kubeconfig) is Exit.FINDINGS
+    said = capsys.readouterr().out
+    assert "error agent-waits: the agent's container waits: ImagePullBackOff (no such host). Fix: an image" in said
+    assert "refused" not in said
+
+
+@pytest.mark.parametrize("over", [{"phase": "Succeeded"}, {"deletionTimestamp": "2026-01-01T00:00:00Z"}])
+def test_of_a_pod_that_is_over_nothing_of_the_kind_is_said(
+    capsys: Said, server: ApiServer, kubeconfig: str, over: dict[str, str]
+) -> None:
+    server.answers[STATUS] = (503, json.dumps({"message": REFUSED}).encode())
+    of_the_agent(server, state={"terminated": {"exitCode": 0, "reason": "Completed"}})
+    server.answers[POD]["status" if "phase" in over else "metadata"] |= over
+
+    assert live(kubeconfig, "--strict") is Exit.OK
+    assert "agent" not in capsys.readouterr().out
+
+
+def test_where_nobody_listens_on_the_apps_ports_that_is_an_error(
+    capsys: Said, server: ApiServer, kubeconfig: str
+) -> None:
+    connections = {"by_port": {"8080": {}}, "by_state": {"LISTEN": 0}}
+    server.answers[STATUS] = WELL | {"phase": "serving", "connections": connections}
+
+    assert live(kubeconfig) is Exit.FINDINGS
+    assert "error app-not-listening: nobody listens on port 8080 in this pod" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("path", [SERVICES, SCALERS, STATUS])
@@ -137,7 +199,7 @@ def test_an_odd_answer_breaks_nothing(
 ) -> None:
     server.answers[path] = answer
 
-    assert live(kubeconfig, "--strict") is Exit.OK
+    assert live(kubeconfig) is Exit.OK
 
 
 def test_a_pod_without_the_agent_is_not_asked_for_its_status(capsys: Said, server: ApiServer, kubeconfig: str) -> None:
