@@ -14,6 +14,7 @@ from drainer.commands.pods import NoPod, Workload
 from drainer.commands.rbac import rights_of
 from drainer.commands.removal import GRACE_FIELD, filled, is_drain_hook, tells_its_ports
 from drainer.commands.reports import Hint, Remark, Skip
+from drainer.commands.wording import do
 from drainer.config import DEFAULT_GRACE
 from drainer.keys import DELETION_COST, INJECT, SERVING, annotation
 from drainer.kinds import CLOSERS
@@ -195,7 +196,8 @@ def about(workload: Workload, sidecar: Sidecar) -> Iterator[Remark]:
     closers = [name for name in CLOSERS[1:] if name in sidecar.settings.get("close", "")]
     if closers:
         yield Remark(
-            Hint.CLOSER_RIGHTS, f"{', '.join(closers)}: needs rights that the sidecar is not given; see docs/closing.md"
+            Hint.CLOSER_RIGHTS,
+            f"{' and '.join(closers)} {do('need', closers)} rights that the sidecar is not given; see docs/closing.md",
         )
     if sidecar.settings.get("token"):
         yield Remark(Hint.TOKEN_SHOWN, "the token stands in the manifest: who can read the pod can read it")

@@ -143,7 +143,7 @@ def _unknown(workload: Workload, spelled: Mapping[str, str]) -> Iterator[Remark]
     known = {*spelled.values(), *_OURS}
     for key in workload.annotations:
         if key.startswith(f"{PREFIX}/") and key not in known:
-            nearest = difflib.get_close_matches(key, sorted(spelled.values()), n=1, cutoff=0)[0]
+            nearest = difflib.get_close_matches(key, sorted({*spelled.values(), CONTAINER}), n=1, cutoff=0)[0]
             yield Remark(Hint.UNKNOWN_ANNOTATION, f"{key} has no effect; the nearest is {nearest}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -99,7 +100,7 @@ def options_of(parsed: argparse.Namespace) -> Options:
         found = texts(given, {name: _flag(name) for name in given})
     except ConfigError as error:
         mistakes += error.mistakes
-    if not parsed.image or parsed.image.split() != [parsed.image]:
+    if not re.fullmatch("[!-~]+", parsed.image):
         mistakes.append(f"--image={parsed.image!r} cannot be used; allowed: an image's reference, like {IMAGE}:1.0")
     if mistakes:
         raise ConfigError(mistakes)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from drainer.commands.written import BOM
+from drainer.commands.written import BOM, quoted
 from drainer.errors import ManifestError, MissingExtraError
 
 try:
@@ -148,8 +148,7 @@ def _json_text(text: str, data: dict[str, Any]) -> str:
     indented = re.search(r"[{\[]\r?\n([ \t]+)", text)
     body = text.strip()
     separators = None if indented or re.search(r'": ', body) else (",", ":")
-    written = json.dumps(data, indent=indented[1] if indented else None, separators=separators, ensure_ascii=False)
-    return text.replace(body, written)
+    return text.replace(body, quoted(data, indent=indented[1] if indented else None, separators=separators))
 
 
 def _document(origin: str, text: str, start: int, end: int, data: Any, *, is_json: bool) -> Document:

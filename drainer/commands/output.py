@@ -77,8 +77,8 @@ def _coloured(line: str) -> str:
 
 
 def _print(text: str) -> None:
-    # As UTF-8, whatever the locale says: that is what it was read as.
-    sys.stdout.buffer.write(text.encode())
+    # As UTF-8, whatever the locale says: that is what it was read as. The names of files may be something else.
+    sys.stdout.buffer.write(text.encode(errors="surrogateescape"))
     sys.stdout.buffer.flush()
 
 

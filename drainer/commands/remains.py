@@ -13,6 +13,7 @@ from drainer.commands.mesh import ALL, has_port
 from drainer.commands.pods import Workload
 from drainer.commands.removal import GRACE_FIELD, HOOK_PATH, Removed, tells_its_ports
 from drainer.commands.reports import Hint, Remark
+from drainer.commands.wording import do, plural
 from drainer.keys import FORMER, INJECT, INJECTED, PREFIX, SERVING
 from drainer.settings import BY_NAME
 from drainer.sidecar import NAME
@@ -141,7 +142,8 @@ def _keys(workload: Workload) -> Iterator[str]:
             yield f"label {key} stays: nothing says that inject has put it in"
     own = [key for key in workload.annotations if _is_ours(key)]
     if own:
-        yield f"annotation {', '.join(own)} stays: inject had not put {'it' if len(own) == 1 else 'them'} in"
+        it = "it" if len(own) == 1 else "them"
+        yield f"{plural('annotation', own)} {', '.join(own)} {do('stay', own)}: inject had not put {it} in"
     if {"conditionType": SERVING} in (workload.spec.get("readinessGates") or ()):
         yield f"readiness gate {SERVING} stays: nothing says that inject has put it in, and now nobody opens it"
 

@@ -41,7 +41,12 @@ def flow(value: Any, quote: str = "") -> str:
         return value
     if isinstance(value, str) and quote != '"' and '"' in value and _IN_SINGLE_QUOTES.fullmatch(value):
         return f"'{value}'"
-    return json.dumps(value, ensure_ascii=False)
+    return quoted(value)
+
+
+def quoted(value: Any, **how: Any) -> str:
+    """As JSON, as people read it: a surrogate alone, which no file may have, stays an escape."""
+    return json.dumps(value, ensure_ascii=False, **how).encode(errors="backslashreplace").decode()
 
 
 def pair(key: str, value: Any, column: int, style: Style) -> list[str]:

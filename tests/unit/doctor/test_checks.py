@@ -195,7 +195,7 @@ def test_a_missing_hook_is_proposed_with_all_that_the_pod_needs() -> None:
         (
             running.BAD["app-not-listening"][1],
             "app-not-listening",
-            "nobody listens on port 1, 2, 3 and 1 more in this pod: every drain is over after the settle time",
+            "nobody listens on ports 1, 2, 3 and 1 more in this pod: every drain is over after the settle time",
             "DRAINER_APP_PORTS: the ports on which the app listens; or nothing, if it is still starting",
         ),
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
 import sys
 from pathlib import Path
 
@@ -89,6 +90,17 @@ def test_a_diff_has_colours_on_a_terminal_unless_they_are_not_wanted(file: Path)
     assert '\x1b[32m+    drainer.dev/injected: "0.1.0"\x1b[m\r\n' in screen
     assert "\n kind: Pod" not in screen.replace("\r", "").partition("@@")[0]
     assert "\x1b" not in on_a_terminal(command, NO_COLOR="1")[1]
+
+
+def test_the_name_of_a_file_need_not_be_utf_8(tmp_path: Path) -> None:
+    path = os.fsencode(tmp_path) + b"/\xff.yaml"
+    Path(os.fsdecode(path)).write_text(GIVEN)
+    ended = subprocess.run(
+        [sys.executable, "-m", "drainer", "inject", "--diff", "-f", path], capture_output=True, check=False
+    )
+    assert ended.returncode == Exit.FINDINGS
+    assert ended.stdout.startswith(b"--- " + path + b"\n")
+    assert b"udcff.yaml: Pod old: injected" in ended.stderr
 
 
 def test_several_files_become_one_stream(tmp_path: Path, capsys: Said) -> None:
@@ -203,6 +215,7 @@ def test_the_role_is_json_where_the_stream_is(tmp_path: Path, capsys: Said) -> N
         (["--requests", "memory=1Gi"], "requests memory=1Gi is more than limits memory=96Mi; allowed: at most as much"),
         (["--image", ""], "--image='' cannot be used; allowed: an image's reference"),
         (["--image", "a b"], "--image='a b' cannot be used"),
+        (["--image", "\udcff"], "--image='\\udcff' cannot be used"),
         (["--close", "notify"], "DRAINER_NOTIFY_URL is not set, and DRAINER_CLOSE names notify"),
         (["-i", "-f", "-"], "--in-place cannot write to standard input"),
         (["--rbac", "--diff"], "--rbac cannot be used together with --diff or --uninject"),

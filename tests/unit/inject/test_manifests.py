@@ -171,3 +171,12 @@ def test_a_file_is_read_with_its_byte_order_mark(tmp_path: Path) -> None:
     path = tmp_path / "pod.yaml"
     path.write_bytes(b"\xef\xbb\xbfkind: A\r\n")
     assert "".join(one.text for one in read([str(path)], io.BytesIO())) == "\ufeffkind: A\r\n"
+
+
+@pytest.mark.parametrize("text", ['{"kind": "A", "x": "\\ud83d"}', 'kind: A\nx: "\\ud83d"\n'])
+def test_half_a_letter_stays_an_escape(text: str) -> None:
+    (document,) = parse(text, "-")
+    for changed in ({**document.data, "y": "\ud83d"}, {**document.data, "x": "\ud83d\ud83d"}):
+        again = rewritten(document, changed)
+        assert again.isascii()
+        assert parse(again, "-")[0].data == changed

@@ -251,7 +251,7 @@ def test_labels_annotations_and_gates_of_ones_own_stay_and_are_said() -> None:
     assert told(manifest) == [
         "left: label drainer.dev/inject stays true: the chart's policy puts the sidecar in again",
         "left: label drainer.dev/serving stays: nothing says that inject has put it in",
-        "left: annotation drainer.dev/settle, drainer.dev/close stays: inject had not put them in",
+        "left: annotations drainer.dev/settle, drainer.dev/close stay: inject had not put them in",
         f"left: readiness gate {SERVING} stays: nothing says that inject has put it in, and now nobody opens it",
         "beside: what --rbac has written for service account default is of no use any more",
     ]

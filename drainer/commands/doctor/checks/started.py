@@ -9,6 +9,7 @@ from drainer.commands.doctor.checks.running import Running
 from drainer.commands.doctor.findings import Found, Severity
 from drainer.commands.doctor.kubelet import ended_with
 from drainer.commands.doctor.shapes import Node
+from drainer.commands.wording import listed
 from drainer.phases import Phase
 
 STARTING = frozenset({"ContainerCreating", "PodInitializing"})
@@ -23,7 +24,6 @@ MENDS = {
 """Reason of the kubelet -> what to do; for all others its message says it."""
 USAGE, KILLED = 2, 137
 """Exit codes: of settings that cannot be used, and of SIGKILL."""
-SHOWN_PORTS = 3
 
 
 def agent_waits(running: Running) -> Iterator[Found]:
@@ -87,11 +87,9 @@ def app_not_listening(running: Running) -> Iterator[Found]:
     ports = list(node["connections"]["by_port"].keys)
     listening = node["connections"]["by_state"]["LISTEN"]
     if listening.number == 0 and ports and node["phase"].text == Phase.SERVING:
-        more = f" and {len(ports) - SHOWN_PORTS} more" if len(ports) > SHOWN_PORTS else ""
         yield Found(
             (),
-            f"nobody listens on port {', '.join(ports[:SHOWN_PORTS])}{more} in this pod: every drain is over after the "
-            "settle time",
+            f"nobody listens on {listed('port', ports)} in this pod: every drain is over after the settle time",
             "DRAINER_APP_PORTS: the ports on which the app listens; or nothing, if it is still starting",
         )
 
