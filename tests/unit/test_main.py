@@ -26,8 +26,9 @@ def test_whoever_has_put_something_else_in_the_place_of_standard_output_gets_the
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["drainer", "version"])
-    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    output = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", output)
 
     assert main() == 0
 
-    assert sys.stdout.getvalue() == f"drainer {__version__}\n"
+    assert output.getvalue() == f"drainer {__version__}\n"
