@@ -13,7 +13,7 @@ from drainer.commands.reports import Hint, Remark
 from drainer.commands.resources import AMOUNTS, GROUPS, Resources, amounts, contradictions, merged
 from drainer.config import Config
 from drainer.errors import ConfigError
-from drainer.keys import CONTAINER, FORMER, INJECT, INJECTED, PREFIX, SERVING, annotation
+from drainer.keys import CONTAINER, FORMER, INJECT, INJECTED, SERVING, annotation, is_ours
 from drainer.settings import BY_NAME
 from drainer.sidecar import CHOOSABLE, RESOURCES, Sidecar, environment
 
@@ -116,7 +116,7 @@ def asked(workload: Workload, options: Options) -> Asked:
     odd = [
         f"{key}={value!r} is not text; allowed: quotes around it"
         for key, value in (*workload.labels.items(), *workload.annotations.items())
-        if (key.startswith(f"{PREFIX}/") or key in _EXCLUDES) and not isinstance(value, str)
+        if (is_ours(key) or key in _EXCLUDES) and not isinstance(value, str)
     ]
     if odd:
         raise ConfigError(odd)
@@ -142,7 +142,7 @@ def asked(workload: Workload, options: Options) -> Asked:
 def _unknown(workload: Workload, spelled: Mapping[str, str]) -> Iterator[Remark]:
     known = {*spelled.values(), *_OURS}
     for key in workload.annotations:
-        if key.startswith(f"{PREFIX}/") and key not in known:
+        if is_ours(key) and key not in known:
             nearest = difflib.get_close_matches(key, sorted({*spelled.values(), CONTAINER}), n=1, cutoff=0)[0]
             yield Remark(Hint.UNKNOWN_ANNOTATION, f"{key} has no effect; the nearest is {nearest}")
 

@@ -111,7 +111,7 @@ def _yaml_documents(text: str, origin: str) -> Iterator[Document]:
         try:
             data = load(text[start:end])
         except YAMLError as error:
-            raise _located(error, origin, text[:start].count("\n")) from None
+            raise _located(error, origin, text[:start].count("\n"), text[start:end]) from None
         yield _document(origin, text, start, end, data, is_json=False)
 
 
@@ -135,11 +135,12 @@ def rewritten(document: Document, data: dict[str, Any]) -> str:
     except YAMLError:
         says = None
     if says != data:
-        raise ManifestError(
-            document.origin,
-            "cannot be changed in place, because of anchors and aliases in the pod; write them out",
-            line=document.line,
+        why = (
+            "because of line ends that are a carriage return alone; write them as LF or CR LF"
+            if re.search(r"\r(?!\n)", document.text)
+            else "because of anchors and aliases in the pod; write them out"
         )
+        raise ManifestError(document.origin, f"cannot be changed in place, {why}", line=document.line)
     return text
 
 
@@ -158,13 +159,15 @@ def _document(origin: str, text: str, start: int, end: int, data: Any, *, is_jso
     return Document(origin, line, text[start:end], data, is_json)
 
 
-def _located(error: YAMLError, origin: str, lines_before: int) -> ManifestError:
+def _located(error: YAMLError, origin: str, lines_before: int, text: str) -> ManifestError:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     problem = getattr(error, "problem", None) or str(error)
     if problem.startswith("but "):
         problem = f"{getattr(error, 'context', '')}, {problem}"
     # Of a duplicate key ruamel shows the values, which may be secrets.
     said = " ".join(str(problem).split()).partition(" with value ")[0]
+    if "{{" in text:
+        said += "; it looks like a template, which has to be rendered first (helm template)"
     if mark is None:
         return ManifestError(origin, f"is not YAML: {said}", line=lines_before + 1)
     return ManifestError(origin, f"is not YAML: {said}", line=lines_before + mark.line + 1, column=mark.column + 1)

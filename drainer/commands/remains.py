@@ -14,7 +14,7 @@ from drainer.commands.pods import Workload
 from drainer.commands.removal import GRACE_FIELD, HOOK_PATH, Removed, tells_its_ports
 from drainer.commands.reports import Hint, Remark
 from drainer.commands.wording import do, plural
-from drainer.keys import FORMER, INJECT, INJECTED, PREFIX, SERVING
+from drainer.keys import FORMER, INJECT, INJECTED, SERVING, is_ours
 from drainer.settings import BY_NAME
 from drainer.sidecar import NAME
 
@@ -138,18 +138,14 @@ def _keys(workload: Workload) -> Iterator[str]:
     for key, value in workload.labels.items():
         if key == INJECT and value != "false":
             yield f"label {key} stays {value}: the chart's policy puts the sidecar in again"
-        elif _is_ours(key) and key != INJECT:
+        elif is_ours(key) and key != INJECT:
             yield f"label {key} stays: nothing says that inject has put it in"
-    own = [key for key in workload.annotations if _is_ours(key)]
+    own = [key for key in workload.annotations if is_ours(key)]
     if own:
         it = "it" if len(own) == 1 else "them"
         yield f"{plural('annotation', own)} {', '.join(own)} {do('stay', own)}: inject had not put {it} in"
     if {"conditionType": SERVING} in (workload.spec.get("readinessGates") or ()):
         yield f"readiness gate {SERVING} stays: nothing says that inject has put it in, and now nobody opens it"
-
-
-def _is_ours(key: Any) -> bool:
-    return str(key).startswith(f"{PREFIX}/")
 
 
 def _beside(workload: Workload, removed: Removed) -> Iterator[Remark]:

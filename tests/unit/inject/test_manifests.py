@@ -67,6 +67,10 @@ def test_what_begins_like_json_and_is_not_is_yaml() -> None:
     [
         ("a: b\n---\nc: [\n", "f.yaml:4:1: is not YAML: expected the node content, but found '<stream end>'"),
         ("---\na: 1\nb: 2\na: hunter2\n", 'f.yaml:4:1: is not YAML: found duplicate key "a"'),
+        (
+            "a: {{ .Values.x }}\n",
+            "f.yaml:1:5: is not YAML: found unhashable key; it looks like a template, which has to be rendered first",
+        ),
         ("a: *b\n", "f.yaml:1:4: is not YAML: found undefined alias 'b'"),
         ("a: !secret x\n", "f.yaml:1:4: is not YAML: could not determine a constructor for the tag '!secret'"),
         ("---\na: 1\n\tb: 2\n", "f.yaml:3:1: is not YAML: found character '\\t' that cannot start any token"),
@@ -180,3 +184,9 @@ def test_half_a_letter_stays_an_escape(text: str) -> None:
         again = rewritten(document, changed)
         assert again.isascii()
         assert parse(again, "-")[0].data == changed
+
+
+def test_line_ends_that_cannot_be_kept_are_named() -> None:
+    (document,) = parse("kind: A\rx:\r  y: 1\rz: 1\r", "f.yaml")
+    with pytest.raises(ManifestError, match=r"f.yaml:1: cannot be changed in place, because of line ends that are a c"):
+        rewritten(document, {**document.data, "x": {"y": 1, "b": 2}})
