@@ -291,23 +291,3 @@ def test_release_namespace_and_kube_system_are_left_out() -> None:
     assert binding["spec"]["matchResources"]["namespaceSelector"]["matchExpressions"] == [
         {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": ["kube-system", helm.NAMESPACE]}
     ]
-
-
-def test_resources_are_those_of_the_values_but_for_what_an_annotation_says() -> None:
-    given = {"requests": {"cpu": 0.5, "memory": "48Mi", "example.com/x": 1}, "limits": {"memory": 200000000}}
-    claims = [{"name": "x"}]
-
-    plain = policy(resources={**given, "claims": claims}).mutated(pod())
-    chosen = policy(resources=given).mutated(
-        pod(annotations={annotation("requests"): "cpu=0", annotation("limits"): "cpu=1,memory=1Gi"})
-    )
-
-    assert plain["spec"]["initContainers"][0]["resources"] == {
-        "requests": {"cpu": "0.5", "memory": "48Mi", "example.com/x": "1"},
-        "limits": {"memory": "200000000"},
-        "claims": claims,
-    }
-    assert chosen["spec"]["initContainers"][0]["resources"] == {
-        "requests": {"memory": "48Mi", "example.com/x": "1"},
-        "limits": {"cpu": "1", "memory": "1Gi"},
-    }
