@@ -104,7 +104,7 @@ def inject_words() -> str:
         ("What became of an object", Outcome),
         ("Why it has no pod that could be drained", NoPod),
         ("Why a pod was left alone", Skip),
-        ("What to know of a pod that has the sidecar now", Hint),
+        ("What to know of a pod that has the sidecar now, or had it", Hint),
     )
 
 

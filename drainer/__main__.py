@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import signal
 import sys
@@ -15,6 +16,7 @@ def main() -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda caught, _: early.append(caught))
     _open_what_is_closed()
+    _write_what_is_not_of_the_encoding()
     from drainer.cli import main as command_line  # noqa: PLC0415 - after the handler, see above
 
     try:
@@ -37,6 +39,13 @@ def _open_what_is_closed() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - for as long as this runs
+
+
+def _write_what_is_not_of_the_encoding() -> None:
+    """A letter that the encoding of the terminal or the pipe lacks is written as an escape, and ends no command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 if __name__ == "__main__":

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import os
+import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import IntEnum
 from pathlib import Path
 
@@ -30,7 +32,7 @@ class Exit(IntEnum):
 
 def main(arguments: Sequence[str], early: list[int]) -> Exit:
     """Run one command. `early` holds signals that came before."""
-    parsed = _parser(arguments[:1]).parse_args(arguments)
+    parsed = _parsed(arguments)
     try:
         return _COMMANDS[parsed.command](parsed, early) or Exit.OK
     except ConfigError as error:
@@ -40,6 +42,32 @@ def main(arguments: Sequence[str], early: list[int]) -> Exit:
     except DrainerError as error:
         sys.stderr.write(f"drainer: {error}\n")
         return Exit.FAILURE
+
+
+def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    """The arguments; what is none is said below the usage of the command that was meant, with what is nearest."""
+    parser, commands = _parsers(arguments[:1])
+    first = "".join(arguments[:1])
+    if first not in commands and not first.startswith("-") and first:
+        parser.error(f"{first!r} is no command{_nearest(first, commands)}; allowed: {', '.join(commands)}")
+    parsed, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        command = commands[parsed.command]
+        flags = re.findall(r"--[a-z-]+", command.format_help())
+        # Of a flag only its name: the value may be a secret.
+        words = [word.partition("=")[0] for word in unknown if word.startswith("-")] or unknown
+        said = ", ".join(word + _nearest(word, flags) for word in words)
+        has_files = "--filename" in flags and not words[0].startswith("-")
+        command.error(f"unrecognized arguments: {said}{'; files are given by -f' if has_files else ''}")
+    return parsed
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    """What was meant, perhaps: what begins like it, or is written nearly so."""
+    names = {one.strip("-"): one for one in known}
+    bare = word.strip("-")
+    found = [name for name in names if bare and name.startswith(bare)] or difflib.get_close_matches(bare, names, n=1)
+    return f" (the nearest is {names[found[0]]})" if found else ""
 
 
 def _flags(parsed: argparse.Namespace) -> dict[str, str]:
@@ -117,10 +145,12 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace, list[int]], Exit | None]] 
 _CENSUS_SETTINGS = ("app_ports", "ignore_peers", "idle_after")
 
 
-def _parser(command: Sequence[str]) -> argparse.ArgumentParser:
+def _parsers(command: Sequence[str]) -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentParser]]:
+    """Of all, and of each command; but only the one that is given has its flags."""
     parser = argparse.ArgumentParser(
         prog=_called(), description="Ends long-lived connections well in Kubernetes.", allow_abbrev=False
     )
+    parser.add_argument("--version", action="version", version=f"drainer {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     run = commands.add_parser(
         "run",
@@ -162,8 +192,8 @@ def _parser(command: Sequence[str]) -> argparse.ArgumentParser:
         from drainer.adapter.flags import add_flags as add_flags_of_adapter  # noqa: PLC0415 - the agent does without
 
         add_flags_of_adapter(adapter)
-    commands.add_parser("version", help="print the version")
-    return parser
+    commands.add_parser("version", help="print the version", allow_abbrev=False)
+    return parser, commands.choices
 
 
 def _called() -> str:

@@ -30,6 +30,11 @@ CONTAINER = f"{PREFIX}/container"
 """Annotation: the containers that get the hook, instead of all ordinary ones; names with commas between them."""
 
 
+def is_ours(key: object) -> bool:
+    """Whether a key of labels or annotations is this project's; one that looks like a number is one for YAML."""
+    return str(key).startswith(f"{PREFIX}/")
+
+
 def annotation(setting: str) -> str:
     """The annotation that gives one setting for one pod: named as the flag (`app_ports` -> .../app-ports)."""
     return f"{PREFIX}/{setting.replace('_', '-')}"

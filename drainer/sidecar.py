@@ -17,6 +17,8 @@ NAME = "drainer"
 USER = 65532
 """Uid and gid: nobody's, and the same as in the image."""
 IMAGE = "ghcr.io/drainer/drainer"
+RESOURCES = {"requests": {"cpu": "10m", "memory": "48Mi"}, "limits": {"memory": "96Mi"}}
+"""What the container asks for and may take where nothing else is said."""
 
 FIXED = ("app_ports", "grace_period", "container")
 """Settings that have a place of their own in the list, or that follow from the pod."""
@@ -41,6 +43,8 @@ class Sidecar:
     """An init container with restartPolicy Always; otherwise an ordinary container."""
     pull_policy: str = ""
     """Always, IfNotPresent or Never; empty means what Kubernetes does by itself."""
+    resources: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: RESOURCES)
+    """`requests` and `limits`: resource -> quantity."""
 
     @property
     def port(self) -> int:
@@ -78,7 +82,7 @@ def container(sidecar: Sidecar) -> dict[str, Any]:
             "timeoutSeconds": 2,
             "failureThreshold": 1,
         },
-        "resources": {"requests": {"cpu": "10m", "memory": "48Mi"}, "limits": {"memory": "96Mi"}},
+        "resources": {group: {**amounts} for group, amounts in sidecar.resources.items()},
         "securityContext": {
             "runAsNonRoot": True,
             "runAsUser": USER,

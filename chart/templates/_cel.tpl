@@ -42,6 +42,25 @@ expression already. Requests and limits are maps, everything else has a type of 
 { {{- join ", " $pairs -}} }
 {{- end }}
 
+{{/*
+What the sidecar requests, or its limits: (list $ "requests"), an expression of [resource, quantity] pairs. What the pod's
+annotation of that name does not say is that of sidecar.resources; a quantity of 0 takes one out.
+*/}}
+{{- define "drainer.cel.amounts" -}}
+{{- $usual := get ((first .).Values.sidecar.resources | default dict) (last .) | default dict -}}
+{{- $names := list "cpu" "memory" "ephemeral-storage" -}}
+{{- $pairs := list -}}
+{{- range $name, $amount := $usual -}}
+{{- $names = append $names $name | uniq -}}
+{{- $isWhole := and (kindIs "float64" $amount) (eq (floor $amount) $amount) -}}
+{{- $pairs = append $pairs (printf "%q: %q" $name (toString ($isWhole | ternary (int64 $amount) $amount))) -}}
+{{- end -}}
+{{ include "drainer.cel.texts" $names }}
+.map(r, [r, (variables.annotations[?'{{ include "drainer.prefix" (first .) }}/{{ last . }}'].orValue('').findAll('[^,[:space:]]+').map(e, e.split('='))
+  .filter(e, e[0] == r && size(e) == 2).map(e, e[1]) + [{ {{- join ", " $pairs -}} }[?r].orValue('0')])[0]])
+.filter(p, !p[1].matches('^[0.]+[A-Za-z]*$'))
+{{- end }}
+
 {{/* A list of texts. */}}
 {{- define "drainer.cel.texts" -}}
 {{- $quoted := list -}}
@@ -109,6 +128,11 @@ and `annotations`. `problems` are sentences; with one of them nothing is put in.
   expression: >-
     {{ include "drainer.cel.given" "'kubernetes'" }} in ['on', 'auto'] ? []
     : ['serving-label', 'readiness-gate'].filter(f, {{ include "drainer.cel.given" "f" }} == 'true')
+{{- range $group := list "requests" "limits" }}
+- name: {{ $group }}
+  expression: >-
+    {{- include "drainer.cel.amounts" (list $ $group) | trim | nindent 4 }}
+{{- end }}
 - name: isWindows
   expression: >-
     variables.spec.?os.?name.orValue('') == 'windows'
@@ -146,6 +170,8 @@ and `annotations`. `problems` are sentences; with one of them nothing is put in.
       .map(f, '{{ $prefix }}/' + f + ' needs to know what the app takes: give {{ $prefix }}/usage, auto, processes or metrics')
     + {{ include "drainer.cel.given" "'websocket-ports'" }}.findAll('[0-9]+').filter(p, !{{ include "drainer.cel.isAppPort" "p" }})
       .map(p, '{{ $prefix }}/websocket-ports has ' + p + ', which is no port of the app')
+    + variables.requests.filter(p, variables.limits.exists(l, l[0] == p[0] && quantity(p[1]).isGreaterThan(quantity(l[1]))))
+      .map(p, '{{ $prefix }}/requests has ' + p[0] + '=' + p[1] + ', more than the limit: give less, or more in {{ $prefix }}/limits')
 - name: problems
   expression: "size(variables.refused) > 0 ? variables.refused : variables.contradictions"
 {{- end }}
@@ -162,7 +188,8 @@ variables.appPorts.findAll('[0-9]+(-[0-9]+)?').map(r, r.split('-'))
 {{- $kinds := include "drainer.kinds" . | fromYaml -}}
 {{- $checks := list
     (merge (dict "kind" "some-ports" "flags" (list "app-ports")) (get $kinds "some-ports"))
-    (merge (dict "kind" "grace" "flags" (list "grace-period")) $kinds.grace) -}}
+    (merge (dict "kind" "grace" "flags" (list "grace-period")) $kinds.grace)
+    (merge (dict "kind" "amounts" "flags" (list "requests" "limits")) $kinds.amounts) -}}
 {{- /* Flags of one kind are looked at together; words are a kind by themselves. */ -}}
 {{- $groups := dict -}}
 {{- range include "drainer.settings" . | fromYamlArray -}}

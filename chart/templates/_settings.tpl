@@ -150,6 +150,13 @@ cores:
   allowed: off, or cores as Kubernetes writes them, like 1.5 or 500m, at least 1m
   holds: >-
     v.matches('^(off|[0-9]{1,6}([.][0-9]{1,3})?|[0-9]{1,9}m)$') && v.matches('[1-9o]')
+amounts:
+  allowed: some of cpu, memory and ephemeral-storage, each once, with quantities as Kubernetes writes them, at least 1m of cpu and 1Mi of the others, like cpu=50m,memory=64Mi; 0 takes one out
+  holds: >-
+    v.findAll('[^,[:space:]]+').all(e,
+      e.matches('^cpu=([0-9]{1,6}([.][0-9]{1,3})?|[0-9]{1,9}m)$')
+      || e.matches('^(memory|ephemeral-storage)=(0|[0-9]{1,15}([.][0-9]{1,9})?[MGT]i?|[0-9]{4,15}([.][0-9]{1,9})?(k|Ki)|[0-9]{7,19})$'))
+    && v.matches('=') && ['cpu=', 'memory=', 'ephemeral-storage='].all(n, size(v.findAll(n)) <= 1)
 close:
   allowed: some of notify, websocket, shutdown, reset in the order wished, each once, reset last; or nothing
   holds: >-

@@ -9,6 +9,7 @@ What goes into a pod, for other charts. All three templates take one dict:
   native        false for an ordinary container; default sidecar.native
   hostNetwork   true where the pod has hostNetwork: true (matters to preStop alone)
   image         an image reference, instead of image.*
+  resources     requests and limits, instead of sidecar.resources
 
 Defaults come from this chart's values: under `drainer:` in the values of the chart that includes them. Never give the
 dependency a condition: a chart that is switched off has no templates. (With the defaults it renders nothing.)
@@ -49,7 +50,7 @@ httpGet:
 
 {{/* The arguments above with this chart's values for what was not given, as YAML. */}}
 {{- define "drainer.resolved" -}}
-{{- $known := list "context" "subchart" "appPorts" "gracePeriod" "settings" "native" "hostNetwork" "image" -}}
+{{- $known := list "context" "subchart" "appPorts" "gracePeriod" "settings" "native" "hostNetwork" "image" "resources" -}}
 {{- range $name := keys . | sortAlpha -}}
 {{- if not (has $name $known) -}}
 {{- fail (printf "drainer: %s is not an argument of these templates; allowed: %s" $name (join ", " $known)) -}}
@@ -69,7 +70,7 @@ httpGet:
     "native" (hasKey . "native" | ternary .native $sidecar.native)
     "port" (get $settings "port" | default "9808" | int)
     "pullPolicy" $own.values.image.pullPolicy
-    "resources" $sidecar.resources
+    "resources" (.resources | default $sidecar.resources)
     "securityContext" $sidecar.securityContext
     "settings" $settings
     | toYaml -}}

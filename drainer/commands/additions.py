@@ -12,8 +12,9 @@ from drainer.commands.asked import Asked
 from drainer.commands.mesh import meshes_of, proxy_remarks, with_port
 from drainer.commands.pods import NoPod, Workload
 from drainer.commands.rbac import rights_of
-from drainer.commands.removal import GRACE_FIELD, filled, is_agent, is_drain_hook
+from drainer.commands.removal import GRACE_FIELD, filled, is_drain_hook, tells_its_ports
 from drainer.commands.reports import Hint, Remark, Skip
+from drainer.commands.wording import do
 from drainer.config import DEFAULT_GRACE
 from drainer.keys import DELETION_COST, INJECT, SERVING, annotation
 from drainer.kinds import CLOSERS
@@ -23,15 +24,15 @@ from drainer.sidecar import NAME, Sidecar, container, pre_stop
 def unfit(workload: Workload, wanted: Asked) -> tuple[Skip | NoPod, str] | None:
     """Why a pod without a sidecar of ours cannot have one, and what to do."""
     spec = workload.spec
-    taken = next((one for one in _containers(workload) if one["name"] == NAME), None)
+    agent = next((one for one in _containers(workload) if tells_its_ports(one)), None)
     grace = spec.get(GRACE_FIELD)
     if workload.labels.get(INJECT) == "false":
         return Skip.OPTED_OUT, f'its label {INJECT} is "false"'
     if "windows" in ((spec.get("os") or {}).get("name"), (spec.get("nodeSelector") or {}).get("kubernetes.io/os")):
         return Skip.WINDOWS, "the agent reads the socket table of Linux"
-    if taken is not None and is_agent(taken):
-        return Skip.HAS_SIDECAR, "it has a sidecar that was not put in by inject"
-    if taken is not None:
+    if agent is not None:
+        return Skip.HAS_SIDECAR, f"container {agent['name']} is a sidecar, and not as inject has put it in"
+    if any(one["name"] == NAME for one in _containers(workload)):
         return Skip.NAME_TAKEN, f"it has a container named {NAME} that is something else"
     if grace is not None and not (type(grace) is int and grace >= 0):
         return NoPod.MALFORMED, f"{GRACE_FIELD}={grace!r} is not a whole number of seconds"
@@ -195,7 +196,8 @@ def about(workload: Workload, sidecar: Sidecar) -> Iterator[Remark]:
     closers = [name for name in CLOSERS[1:] if name in sidecar.settings.get("close", "")]
     if closers:
         yield Remark(
-            Hint.CLOSER_RIGHTS, f"{', '.join(closers)}: needs rights that the sidecar is not given; see docs/closing.md"
+            Hint.CLOSER_RIGHTS,
+            f"{' and '.join(closers)} {do('need', closers)} rights that the sidecar is not given; see docs/closing.md",
         )
     if sidecar.settings.get("token"):
         yield Remark(Hint.TOKEN_SHOWN, "the token stands in the manifest: who can read the pod can read it")

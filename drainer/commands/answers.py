@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import http
 import time
 from typing import Protocol
 
 
 class NoAnswerError(Exception):
     """There is no answer that could be used: `args[0]` is why, in a few words."""
+
+    def __init__(self, why: str, status: int | None = None) -> None:
+        super().__init__(why)
+        self.is_forbidden = status in (http.HTTPStatus.UNAUTHORIZED, http.HTTPStatus.FORBIDDEN)
 
 
 class Body(Protocol):

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from drainer.commands.mesh import ALL
 from drainer.commands.pods import Workload
 from drainer.commands.reports import Hint, Remark
+from drainer.commands.resources import AMOUNTS, GROUPS, Resources, amounts, contradictions, merged
 from drainer.config import Config
 from drainer.errors import ConfigError
-from drainer.keys import CONTAINER, FORMER, INJECT, INJECTED, PREFIX, SERVING, annotation
+from drainer.keys import CONTAINER, FORMER, INJECT, INJECTED, SERVING, annotation, is_ours
 from drainer.settings import BY_NAME
-from drainer.sidecar import CHOOSABLE, Sidecar, environment
+from drainer.sidecar import CHOOSABLE, RESOURCES, Sidecar, environment
 
+ASKED = ("app_ports", "grace_period", *CHOOSABLE, *GROUPS)
+"""What can be asked for one pod, by a flag or an annotation of that name."""
 PULL_POLICIES = ("Always", "IfNotPresent", "Never")
 _GRACE = re.compile(r"([1-9]\d{0,4})(s|m|h)?", re.ASCII)
-_GRACE_ALLOWED = "whole seconds, like 60 or 60s, or 2m, 1h"
 _SECONDS = {None: 1, "s": 1, "m": 60, "h": 3600}
 _EXCLUDES = tuple(mesh.excludes for mesh in ALL)
 _OURS = {INJECT, INJECTED, FORMER, CONTAINER, SERVING}
@@ -40,6 +42,8 @@ class Options:
     containers: tuple[str, ...] = ()
     """Who gets the hook; empty: every ordinary container."""
     mesh: str = "auto"
+    resources: Resources = field(default_factory=dict)
+    """What shall differ from sidecar.RESOURCES; a quantity of 0 takes one out."""
     renders_role: bool = False
     """Whether the Role is written beside it."""
 
@@ -52,6 +56,7 @@ class Asked:
     grace_period: int | None
     settings: Mapping[str, str]
     containers: tuple[str, ...]
+    resources: Resources
     remarks: tuple[Remark, ...] = ()
 
     @property
@@ -61,7 +66,7 @@ class Asked:
 
 
 def texts(given: Mapping[str, str], spelled: Mapping[str, str]) -> dict[str, str]:
-    """Settings as they are written -> the same, stripped, and without those that say nothing.
+    """What is ASKED for, as it is written -> the same, stripped, and without what says nothing.
 
     `spelled`: how each was named where it was given. Raises ConfigError with every mistake.
     """
@@ -69,17 +74,14 @@ def texts(given: Mapping[str, str], spelled: Mapping[str, str]) -> dict[str, str
     mistakes: list[str] = []
     for name, text in given.items():
         stripped = text.strip()
-        setting = BY_NAME[name]
         if not stripped:
             continue
+        setting = BY_NAME.get(name)
+        parse, allowed = _RULES.get(name) or (BY_NAME[name].kind.parse, BY_NAME[name].kind.allowed)
         try:
-            if name == "grace_period":
-                seconds(stripped)
-            else:
-                setting.kind.parse(stripped)
+            parse(stripped)
         except ValueError:
-            allowed = _GRACE_ALLOWED if name == "grace_period" else setting.kind.allowed
-            shown = "(not shown)" if setting.secret else repr(text)
+            shown = "(not shown)" if setting is not None and setting.secret else repr(text)
             mistakes.append(f"{spelled[name]}={shown} cannot be used; allowed: {allowed}")
         else:
             found[name] = stripped
@@ -96,14 +98,25 @@ def seconds(text: str) -> int:
     return int(match[1]) * _SECONDS[match[2]]
 
 
+_RULES: Mapping[str, tuple[Callable[[str], object], str]] = {
+    "grace_period": (seconds, "whole seconds, like 60 or 60s, or 2m, 1h"),
+    **dict.fromkeys(GROUPS, (amounts, AMOUNTS)),
+}
+"""Name -> (how it is parsed, what is allowed), for what is not written as the setting of that name is."""
+
+
+def resources_of(found: dict[str, str]) -> Resources:
+    """Those that are among `texts`, and no longer are then."""
+    return {group: amounts(found.pop(group)) for group in GROUPS if group in found}
+
+
 def asked(workload: Workload, options: Options) -> Asked:
     """Flags and annotations of one pod. Raises ConfigError for annotations that cannot be used."""
-    names = (*CHOOSABLE, "app_ports", "grace_period")
-    spelled = {name: annotation(name) for name in names}
+    spelled = {name: annotation(name) for name in ASKED}
     odd = [
         f"{key}={value!r} is not text; allowed: quotes around it"
         for key, value in (*workload.labels.items(), *workload.annotations.items())
-        if (key.startswith(f"{PREFIX}/") or key in _EXCLUDES) and not isinstance(value, str)
+        if (is_ours(key) or key in _EXCLUDES) and not isinstance(value, str)
     ]
     if odd:
         raise ConfigError(odd)
@@ -111,12 +124,17 @@ def asked(workload: Workload, options: Options) -> Asked:
     own = texts(given, spelled)
     app_ports = own.pop("app_ports", options.app_ports)
     grace = own.pop("grace_period", None)
+    resources = merged(RESOURCES, options.resources, resources_of(own))
+    refused = list(contradictions(resources))
+    if refused:
+        raise ConfigError(refused)
     containers = tuple(name for name in re.split(r"[,\s]+", workload.annotations.get(CONTAINER, "")) if name)
     return Asked(
         app_ports,
         seconds(grace) if grace else options.grace_period,
         {**options.settings, **own},
         containers or options.containers,
+        resources,
         tuple(_unknown(workload, spelled)),
     )
 
@@ -124,8 +142,8 @@ def asked(workload: Workload, options: Options) -> Asked:
 def _unknown(workload: Workload, spelled: Mapping[str, str]) -> Iterator[Remark]:
     known = {*spelled.values(), *_OURS}
     for key in workload.annotations:
-        if key.startswith(f"{PREFIX}/") and key not in known:
-            nearest = difflib.get_close_matches(key, sorted(spelled.values()), n=1, cutoff=0)[0]
+        if is_ours(key) and key not in known:
+            nearest = difflib.get_close_matches(key, sorted({*spelled.values(), CONTAINER}), n=1, cutoff=0)[0]
             yield Remark(Hint.UNKNOWN_ANNOTATION, f"{key} has no effect; the nearest is {nearest}")
 
 

@@ -70,7 +70,7 @@ class Cluster:
             response = self.api.call_api(*request, _request_timeout=(TIMEOUT[0], within))
             body = response.read() if most is None else read(response.response, most, within)
             if not 200 <= response.status <= 299:  # noqa: PLR2004 - the range of success
-                raise NoAnswerError(_reason(response.status, response.reason, body))
+                raise NoAnswerError(_reason(response.status, response.reason, body), response.status)
             return json.loads(body)
         except (ApiException, HTTPError) as error:
             # urllib3 wraps what happened into a sentence about retries.

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from drainer import __version__
-from drainer.commands.asked import PULL_POLICIES, Options, seconds, texts
+from drainer.commands.asked import ASKED, PULL_POLICIES, Options, resources_of, seconds, texts
 from drainer.commands.mesh import MESHES
 from drainer.commands.output import Changed, show, show_diff, write
 from drainer.commands.patch import Injection, inject, uninject
 from drainer.commands.rbac import Rights, needs, rendered
 from drainer.commands.reports import Entry, as_json, as_text
+from drainer.commands.resources import AMOUNTS, GROUPS, written
 from drainer.errors import ConfigError
 from drainer.keys import PREFIX
-from drainer.settings import BY_NAME
-from drainer.sidecar import CHOOSABLE, IMAGE
+from drainer.settings import BY_NAME, Setting
+from drainer.sidecar import IMAGE, RESOURCES
 
 _STDIN = "-"
-_ASKED = ("app_ports", "grace_period", *CHOOSABLE)
 _HELP = {
     "app_ports": "The app's ports; default: the one TCP port that the pod declares",
     "grace_period": "The grace period that the pod shall have at least, in whole seconds; default: its own",
+    **{group: f"The sidecar's {group} (default: {written(RESOURCES[group])}; {AMOUNTS})" for group in GROUPS},
 }
 
 
@@ -51,10 +53,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a container that gets the hook; repeatable (default: every ordinary container)")  # fmt: skip
     add("--mesh", choices=MESHES, default="auto",
         help="whose proxy the kubelet's calls have to pass (default: auto, what the pod shows)")  # fmt: skip
-    for name in _ASKED:
-        setting = BY_NAME[name]
-        text = _HELP.get(name) or f"{setting.help} (default: {setting.default or 'none'}; {setting.kind.allowed})"
-        add(setting.flag, dest=name, metavar="X", help=text.replace("%", "%%"))
+    for name in ASKED:
+        add(_flag(name), dest=name, metavar="X", help=(_HELP.get(name) or _help(BY_NAME[name])).replace("%", "%%"))
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _help(setting: Setting) -> str:
+    return f"{setting.help} (default: {setting.default or 'none'}; {setting.kind.allowed})"
 
 
 def run(parsed: argparse.Namespace) -> bool:
@@ -86,13 +94,13 @@ def run(parsed: argparse.Namespace) -> bool:
 def options_of(parsed: argparse.Namespace) -> Options:
     """The flags, checked. Raises ConfigError with every mistake."""
     mistakes: list[str] = []
-    given = {name: getattr(parsed, name) for name in _ASKED if getattr(parsed, name) is not None}
+    given = {name: getattr(parsed, name) for name in ASKED if getattr(parsed, name) is not None}
     found: dict[str, str] = {}
     try:
-        found = texts(given, {name: BY_NAME[name].flag for name in given})
+        found = texts(given, {name: _flag(name) for name in given})
     except ConfigError as error:
         mistakes += error.mistakes
-    if not parsed.image or parsed.image.split() != [parsed.image]:
+    if not re.fullmatch("[!-~]+", parsed.image):
         mistakes.append(f"--image={parsed.image!r} cannot be used; allowed: an image's reference, like {IMAGE}:1.0")
     if mistakes:
         raise ConfigError(mistakes)
@@ -102,6 +110,7 @@ def options_of(parsed: argparse.Namespace) -> Options:
         pull_policy=parsed.image_pull_policy,
         app_ports=found.pop("app_ports", ""),
         grace_period=seconds(grace) if grace else None,
+        resources=resources_of(found),
         settings=found,
         native=parsed.native != "no",
         containers=tuple(parsed.container),

@@ -6,6 +6,7 @@ A document that is not changed is its own text; one that is changed keeps all it
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from drainer.commands.written import BOM, quoted
 from drainer.errors import ManifestError, MissingExtraError
 
 try:
@@ -25,7 +27,7 @@ except ImportError:
 
 STDIN = "-"
 _SUFFIXES = (".yaml", ".yml", ".json")
-_MARKER = re.compile(r"^---(?=\s|\Z)", re.MULTILINE)
+_MARKER = re.compile(rf"^{BOM}?---(?=\s|\Z)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +55,13 @@ def read(sources: Sequence[str], stdin: IO[bytes]) -> list[Document]:
     for origin in origins:
         try:
             content = stdin.read() if origin == STDIN else Path(origin).read_bytes()
-            text = content.decode("utf-8-sig")
+            text = content.decode()
         except OSError as error:
             raise ManifestError(origin, f"cannot be read ({error.strerror})") from None
         except UnicodeDecodeError as error:
-            raise ManifestError(origin, f"is not UTF-8 at byte {error.start}") from None
+            is_wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+            said = "is UTF-16; allowed: UTF-8" if is_wide else f"is not UTF-8 at byte {error.start}"
+            raise ManifestError(origin, said) from None
         documents += parse(text, origin)
     return documents
 
@@ -73,8 +77,14 @@ def _files(source: str) -> Sequence[str]:
 
 
 def parse(text: str, origin: str) -> list[Document]:
-    """The documents of a stream. Raises ManifestError with line and column."""
-    return list(_json_documents(text, origin) or _yaml_documents(text, origin))
+    """The documents of a stream. Raises ManifestError with line and column.
+
+    A byte order mark before the first is a document that says nothing.
+    """
+    mark = BOM if text.startswith(BOM) else ""
+    text = text.removeprefix(BOM)
+    documents = [Document(origin, 1, mark, None, is_json=False)] if mark else []
+    return documents + list(_json_documents(text, origin) or _yaml_documents(text, origin))
 
 
 def _json_documents(text: str, origin: str) -> list[Document]:
@@ -101,7 +111,7 @@ def _yaml_documents(text: str, origin: str) -> Iterator[Document]:
         try:
             data = load(text[start:end])
         except YAMLError as error:
-            raise _located(error, origin, text[:start].count("\n")) from None
+            raise _located(error, origin, text[:start].count("\n"), text[start:end]) from None
         yield _document(origin, text, start, end, data, is_json=False)
 
 
@@ -125,11 +135,12 @@ def rewritten(document: Document, data: dict[str, Any]) -> str:
     except YAMLError:
         says = None
     if says != data:
-        raise ManifestError(
-            document.origin,
-            "cannot be changed in place, because of anchors and aliases in the pod; write them out",
-            line=document.line,
+        why = (
+            "because of line ends that are a carriage return alone; write them as LF or CR LF"
+            if re.search(r"\r(?!\n)", document.text)
+            else "because of anchors and aliases in the pod; write them out"
         )
+        raise ManifestError(document.origin, f"cannot be changed in place, {why}", line=document.line)
     return text
 
 
@@ -138,8 +149,7 @@ def _json_text(text: str, data: dict[str, Any]) -> str:
     indented = re.search(r"[{\[]\r?\n([ \t]+)", text)
     body = text.strip()
     separators = None if indented or re.search(r'": ', body) else (",", ":")
-    written = json.dumps(data, indent=indented[1] if indented else None, separators=separators, ensure_ascii=False)
-    return text.replace(body, written)
+    return text.replace(body, quoted(data, indent=indented[1] if indented else None, separators=separators))
 
 
 def _document(origin: str, text: str, start: int, end: int, data: Any, *, is_json: bool) -> Document:
@@ -149,13 +159,15 @@ def _document(origin: str, text: str, start: int, end: int, data: Any, *, is_jso
     return Document(origin, line, text[start:end], data, is_json)
 
 
-def _located(error: YAMLError, origin: str, lines_before: int) -> ManifestError:
+def _located(error: YAMLError, origin: str, lines_before: int, text: str) -> ManifestError:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     problem = getattr(error, "problem", None) or str(error)
     if problem.startswith("but "):
         problem = f"{getattr(error, 'context', '')}, {problem}"
     # Of a duplicate key ruamel shows the values, which may be secrets.
     said = " ".join(str(problem).split()).partition(" with value ")[0]
+    if "{{" in text:
+        said += "; it looks like a template, which has to be rendered first (helm template)"
     if mark is None:
         return ManifestError(origin, f"is not YAML: {said}", line=lines_before + 1)
     return ManifestError(origin, f"is not YAML: {said}", line=lines_before + mark.line + 1, column=mark.column + 1)

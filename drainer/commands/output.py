@@ -15,7 +15,7 @@ from typing import Any
 
 from drainer.commands.reports import Entry
 from drainer.commands.terminal import Colour, has_colours, painted
-from drainer.commands.written import Style, mapping
+from drainer.commands.written import BOM, Style, mapping
 from drainer.errors import ManifestError
 
 
@@ -37,14 +37,20 @@ def show(changed: Iterable[Changed], extra: Iterable[Mapping[str, Any]] = ()) ->
     for one in changed:
         if stream and not stream.endswith("\n"):
             stream += "\n"
-        both_json = stream.startswith("{") and one.after.startswith("{")
-        stream += one.after if not stream or both_json or one.after.startswith("---") else f"---\n{one.after}"
+        # A byte order mark belongs to the beginning of a stream.
+        after = one.after.removeprefix(BOM) if stream else one.after
+        both_json = _is_json(stream) and _is_json(after)
+        stream += after if not stream or both_json or after.startswith("---") else f"---\n{after}"
     for data in extra:
-        if stream.startswith("{"):
+        if _is_json(stream):
             stream += json.dumps(data, indent=2) + "\n"
         else:
             stream += "".join(f"{line}\n" for line in ("---", *mapping({**data}, 0, Style())))
     _print(stream)
+
+
+def _is_json(stream: str) -> bool:
+    return stream.removeprefix(BOM).startswith("{")
 
 
 def show_diff(changed: Iterable[Changed]) -> None:
@@ -71,8 +77,8 @@ def _coloured(line: str) -> str:
 
 
 def _print(text: str) -> None:
-    # As UTF-8, whatever the locale says: that is what it was read as.
-    sys.stdout.buffer.write(text.encode())
+    # As UTF-8, whatever the locale says: that is what it was read as. The names of files may be something else.
+    sys.stdout.buffer.write(text.encode(errors="surrogateescape"))
     sys.stdout.buffer.flush()
 
 

@@ -26,6 +26,7 @@ from drainer.commands.additions import (
 )
 from drainer.commands.asked import Options, asked, checked
 from drainer.commands.pods import NoPod, Workload, find, identity, objects
+from drainer.commands.remains import remains
 from drainer.commands.removal import filled, take_out
 from drainer.commands.reports import Entry, Hint, Outcome, Remark
 from drainer.errors import ConfigError
@@ -63,9 +64,13 @@ def uninject(manifest: Mapping[str, Any]) -> Injection:
     """Every pod in it without what inject had put in."""
 
     def change(workload: Workload) -> Entry:
-        if take_out(workload.pod):
-            return _entry(workload, Outcome.REMOVED)
-        return _entry(workload, Outcome.UNCHANGED, "has nothing that inject has put in")
+        removed = take_out(workload.pod)
+        entry = (
+            _entry(workload, Outcome.UNCHANGED, "has nothing that inject has put in")
+            if removed is None
+            else _entry(workload, Outcome.REMOVED)
+        )
+        return replace(entry, remarks=remains(workload, removed))
 
     return _each(manifest, change)
 
@@ -99,7 +104,7 @@ def _unshared(value: Any) -> Any:
 
 def _put_in(workload: Workload, options: Options) -> Entry:
     """Change the pod, or say why not."""
-    is_update = take_out(workload.pod)
+    is_update = take_out(workload.pod) is not None
     wanted = asked(workload, options)
     skipped = unfit(workload, wanted)
     if skipped is not None:
@@ -112,6 +117,7 @@ def _put_in(workload: Workload, options: Options) -> Entry:
         settings=wanted.settings,
         native=options.native,
         pull_policy=options.pull_policy,
+        resources=wanted.resources,
     )
     former: dict[str, Any] = {}
     remarks = (

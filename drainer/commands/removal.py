@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from drainer.commands.mesh import ALL, without_port
@@ -34,9 +36,14 @@ def emptied(value: dict[str, Any], *path: str) -> None:
             del parent[key]
 
 
+def tells_its_ports(one: dict[str, Any]) -> bool:
+    """Whether a container has the variable that only the agent has."""
+    return any(name == BY_NAME["app_ports"].env for name, _ in variables_of(one))
+
+
 def is_agent(one: dict[str, Any]) -> bool:
     """Whether a container is the sidecar, whoever has put it in."""
-    return one["name"] == NAME and any(name == BY_NAME["app_ports"].env for name, _ in variables_of(one))
+    return one["name"] == NAME and tells_its_ports(one)
 
 
 def variables_of(one: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -46,27 +53,54 @@ def variables_of(one: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield str(entry.get("name", "")), str(entry.get("value", ""))
 
 
-def take_out(pod: dict[str, Any]) -> bool:
-    """Whether something was in it.
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """What was taken out, as far as it was still to be known."""
+
+    port: int
+    """The agent's."""
+    told: str
+    """The grace period that the sidecar was told; empty where there was no sidecar."""
+    uses_api: bool
+    former: Mapping[str, Any] | None
+    """What was there before, as keys.FORMER has it; None if somebody has made it unreadable."""
+
+
+def take_out(pod: dict[str, Any]) -> Removed | None:
+    """What was in it; None if inject has put in nothing.
 
     The sidecar is known by the annotation beside it, its hooks by path and port. The pod's former grace period comes
     back unless it was changed since: then it is no longer what the sidecar was told.
     """
     annotations = (pod.get("metadata") or {}).get("annotations") or {}
     if INJECTED not in annotations:
-        return False
+        return None
     spec = pod["spec"]
     variables = _remove_sidecar(spec)
-    port = int(variables.get(BY_NAME["port"].env) or BY_NAME["port"].default or 0)
+    removed = Removed(
+        port=_port(variables),
+        told=variables.get(BY_NAME["grace_period"].env, ""),
+        uses_api=variables.get(BY_NAME["kubernetes"].env, "off") != "off",
+        former=_former(annotations),
+    )
     for one in spec["containers"]:
-        if is_drain_hook((one.get("lifecycle") or {}).get("preStop"), port):
+        if is_drain_hook((one.get("lifecycle") or {}).get("preStop"), removed.port):
             del one["lifecycle"]["preStop"]
             emptied(one, "lifecycle")
-    _restore(pod, annotations, variables.get(BY_NAME["grace_period"].env, ""), port)
+    _restore(pod, annotations, removed)
     annotations.pop(FORMER, None)
     del annotations[INJECTED]
     emptied(pod, "metadata", "annotations")
-    return True
+    return removed
+
+
+def _port(variables: Mapping[str, str]) -> int:
+    """The agent's; the default where nothing is said, or nothing that could be one."""
+    port = BY_NAME["port"]
+    for text in (variables.get(port.env, ""), port.default or ""):
+        with suppress(ValueError):
+            return int(port.kind.parse(text))
+    raise AssertionError("the default can be parsed")
 
 
 def _remove_sidecar(spec: dict[str, Any]) -> dict[str, str]:
@@ -86,17 +120,17 @@ def is_drain_hook(hook: Any, port: int) -> bool:
     return isinstance(get, dict) and get.get("path") == HOOK_PATH and get.get("port") == port
 
 
-def _restore(pod: dict[str, Any], annotations: dict[str, str], told: str, port: int) -> None:
+def _restore(pod: dict[str, Any], annotations: dict[str, str], removed: Removed) -> None:
     spec = pod["spec"]
-    former = _former(annotations)
-    if GRACE_FIELD in former and f"{spec.get(GRACE_FIELD)}s" == told:
+    former = removed.former or {}
+    if GRACE_FIELD in former and f"{spec.get(GRACE_FIELD)}s" == removed.told:
         if former[GRACE_FIELD] is None:
             del spec[GRACE_FIELD]
         else:
             spec[GRACE_FIELD] = former[GRACE_FIELD]
     for mesh in ALL:
-        if mesh.excludes in former and mesh.excludes in annotations:
-            kept = without_port(annotations[mesh.excludes], port)
+        if mesh.excludes in former and isinstance(annotations.get(mesh.excludes), str):
+            kept = without_port(annotations[mesh.excludes], removed.port)
             if kept or former[mesh.excludes] is not None:
                 annotations[mesh.excludes] = kept
             else:
@@ -110,10 +144,9 @@ def _restore(pod: dict[str, Any], annotations: dict[str, str], told: str, port: 
         emptied(spec, "readinessGates")
 
 
-def _former(annotations: dict[str, str]) -> dict[str, Any]:
-    """What the annotation tells; nothing if somebody has made it unreadable."""
+def _former(annotations: Mapping[str, str]) -> Mapping[str, Any] | None:
     try:
         former = json.loads(annotations.get(FORMER, "{}"))
-    except ValueError:
-        return {}
-    return former if isinstance(former, dict) else {}
+    except (ValueError, TypeError):
+        return None
+    return former if isinstance(former, dict) else None

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from drainer.commands.pods import NoPod
+from drainer.commands.terminal import printable
 
 
 class Outcome(StrEnum):
@@ -44,7 +45,7 @@ class Skip(StrEnum):
 
 
 class Hint(StrEnum):
-    """What should be known of an object that has the sidecar now."""
+    """What should be known of an object that has the sidecar now, or had it."""
 
     OWN_PRESTOP = "own-prestop"
     """A container has a preStop of its own, which was left: it gets SIGTERM when that one ends."""
@@ -84,6 +85,10 @@ class Hint(StrEnum):
     """The agent uses the API: the pod's service account needs rights."""
     NO_API_TOKEN = "no-api-token"  # noqa: S105 - as above
     """The agent uses the API, but the pod does not mount a service account's token."""
+    LEFT = "left"
+    """`--uninject` has left what looks like the sidecar's, and is not known to be what inject has put in."""
+    BESIDE = "beside"
+    """Objects beside the pod were made for the sidecar that is gone: a Service's selector, a Role."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +133,7 @@ def as_text(origin: str, entries: Iterable[Entry]) -> str:
         lines += [f"    {remark.hint.value}: {remark.text}" for remark in entry.remarks]
     if others:
         lines.append(f"{origin}: {others} without pods: unchanged")
-    return "".join(line + "\n" for line in lines)
+    return "".join(printable(line) + "\n" for line in lines)
 
 
 def as_json(reports: Iterable[tuple[str, Iterable[Entry]]]) -> str:

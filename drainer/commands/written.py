@@ -8,6 +8,8 @@ import textwrap
 from dataclasses import dataclass
 from typing import Any
 
+BOM = "\ufeff"
+"""The byte order mark, which some editors write before UTF-8."""
 _PLAIN = re.compile(r"[A-Za-z/][\w./@-]*(:[\w./@-]+)*|\d+(ms|[smh]|[KMG]i)", re.ASCII)
 _IN_SINGLE_QUOTES = re.compile(r"[ !\"#-&(-~]+")
 _WIDTH = 100
@@ -39,7 +41,12 @@ def flow(value: Any, quote: str = "") -> str:
         return value
     if isinstance(value, str) and quote != '"' and '"' in value and _IN_SINGLE_QUOTES.fullmatch(value):
         return f"'{value}'"
-    return json.dumps(value, ensure_ascii=False)
+    return quoted(value)
+
+
+def quoted(value: Any, **how: Any) -> str:
+    """As JSON, as people read it: a surrogate alone, which no file may have, stays an escape."""
+    return json.dumps(value, ensure_ascii=False, **how).encode(errors="backslashreplace").decode()
 
 
 def pair(key: str, value: Any, column: int, style: Style) -> list[str]:

@@ -1,6 +1,6 @@
 """CEL as the API server has it: Google's own evaluator, with what Kubernetes adds to the language.
 
-Added here in small: findAll, isIP, isCIDR, cidr, jsonpatch.escapeKey. The objects that a mutation makes
+Added here in small: findAll, isIP, isCIDR, cidr, quantity, jsonpatch.escapeKey. The objects that a mutation makes
 (`Object.spec{...}`, `JSONPatch{...}`) are read as maps. That a real API server takes the policies is for e2e to say.
 """
 
@@ -13,6 +13,8 @@ from functools import cache
 from typing import Any
 
 import pytest
+
+from drainer.quantity import quantity
 
 NEEDED = "needs cel-expr-python, which the group chart in pyproject.toml brings"
 cel: Any = pytest.importorskip("cel_expr_python.cel", reason=NEEDED)
@@ -80,7 +82,7 @@ def _with_maps(expression: str) -> str:
 
 @cache
 def _environment() -> Any:
-    text, truth = cel.Type.STRING, cel.Type.BOOL
+    text, truth, number = cel.Type.STRING, cel.Type.BOOL, cel.Type.DOUBLE
 
     def function(name: str, implementation: Any, result: Any, *parameters: Any, is_member: bool = False) -> Any:
         overload = cel.Overload(name.replace(".", "_"), result, list(parameters), is_member, implementation)
@@ -96,6 +98,8 @@ def _environment() -> Any:
             function(
                 "masked", lambda value: str(ipaddress.ip_network(value, strict=False)), text, text, is_member=True
             ),
+            function("quantity", quantity, number, text),
+            function("isGreaterThan", lambda one, other: one > other, truth, number, number, is_member=True),
             function("jsonpatch.escapeKey", lambda key: key.replace("~", "~0").replace("/", "~1"), text, text),
         ],
     )

@@ -237,3 +237,12 @@ def test_an_ordinary_container(tmp_path: Path) -> None:
     arguments = '(dict "context" $ "appPorts" 8080 "native" false)'
 
     assert helm.include("drainer.sidecar", arguments, {}, tmp_path) == [sidecar.container(plain)]
+
+
+def test_resources_that_are_given_to_the_named_template(tmp_path: Path) -> None:
+    resources = {"requests": {"cpu": "50m"}, "limits": {"cpu": "1", "memory": "1Gi"}}
+    arguments = f'(dict "context" $ "appPorts" 8080 "resources" (fromJson {json.dumps(json.dumps(resources))}))'
+
+    (container,) = helm.include("drainer.sidecar", arguments, {}, tmp_path)
+
+    assert container == sidecar.container(sidecar.Sidecar(IMAGE, "8080", 30, resources=resources))

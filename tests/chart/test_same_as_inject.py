@@ -41,6 +41,9 @@ ANNOTATIONS: dict[str, dict[str, str]] = {
     "api": {annotation("kubernetes"): "on", annotation("serving_label"): "true", annotation("readiness_gate"): "true"},
     "another port": {annotation("port"): "9900", annotation("token"): "s3cret"},
     "a port of the app": {annotation("port"): "8080"},
+    "resources": {annotation("requests"): "memory=64Mi", annotation("limits"): "cpu=1.5, memory=1Gi ,"},
+    "other resources": {annotation("requests"): "cpu=0,ephemeral-storage=10Mi", annotation("limits"): "memory=0"},
+    "no resources": {annotation("requests"): "cpu=0,memory=0", annotation("limits"): ""},
     "everything": {annotation(name): value for name, value in EVERYTHING.items()},
 }
 MISTAKES = {
@@ -53,6 +56,8 @@ MISTAKES = {
     "notify_url": "http://notifier.example/drain",
     "websocket_ports": "9000",
     "full": "label",
+    "requests": "memory=97Mi",
+    "limits": "cpu=9m",
 }
 CONTRADICTIONS = [
     {"max_connections": "10", "resume_below": "10"},
@@ -103,6 +108,19 @@ def test_what_inject_refuses_the_policy_leaves_alone(name: str) -> None:
 @pytest.mark.parametrize("settings", CONTRADICTIONS, ids=str)
 def test_what_cannot_both_be_meant_neither_of_them_puts_in(settings: dict[str, str]) -> None:
     given = pod(SPECS["plain"], {annotation(name): value for name, value in settings.items()})
+
+    assert by_policy(given) == given
+    with pytest.raises(ConfigError):
+        by_inject(given)
+
+
+@pytest.mark.parametrize("group", ["requests", "limits"])
+@pytest.mark.parametrize(
+    "text",
+    ["cpu", "cpu=", "gpu=1", "cpu=1,cpu=2", "memory=64", "cpu=0,5", "cpu=-1", "memory=1m", ",", "cpu=1 x", "cpu=1=2"],
+)
+def test_resources_that_are_none_neither_of_them_puts_in(group: str, text: str) -> None:
+    given = pod(SPECS["plain"], {annotation(group): text})
 
     assert by_policy(given) == given
     with pytest.raises(ConfigError):

@@ -11,7 +11,7 @@ import pytest
 
 from drainer.cli import Exit, main
 from tests.sockets.cluster import ApiServer, api_server
-from tests.sockets.test_doctor_live import POD, STATUS, pod
+from tests.sockets.live import POD, STATUS, pod
 from tests.unit.doctor.pods import made
 from tests.unit.test_advice import CPU, MEMORY, status
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,43 +10,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import trustme
 
-from drainer.cli import Exit, main
-from drainer.commands.cluster import Cluster
-from tests.sockets.cluster import TOKEN, ApiServer, api_server
-from tests.unit.doctor.pods import World, made, service
+from drainer.cli import Exit
+from tests.sockets.cluster import TOKEN, ApiServer
+from tests.sockets.live import POD, SCALERS, SERVICES, STATUS, WELL, a_good_pod, live
+from tests.unit.doctor.pods import made, service
 
 Said = pytest.CaptureFixture[str]
-PODS = "/api/v1/namespaces/chat/pods"
-POD = f"{PODS}/web-0"
-SERVICES = "/api/v1/namespaces/chat/services"
-SCALERS = "/apis/autoscaling/v2/namespaces/chat/horizontalpodautoscalers"
-STATUS = f"{PODS}/web-0:9808/proxy/status"
-WELL = {"closers": [{"name": "notify", "usable": True, "missing": None}], "source": {"blind_to": []}}
-
-
-def pod(world: World, **metadata: Any) -> dict[str, Any]:
-    """As the API server shows it."""
-    data = world.template
-    data["metadata"] |= {"name": "web-0", "namespace": "chat"} | metadata
-    return {"apiVersion": "v1", "kind": "Pod", **data, "status": {"phase": "Running"}}
 
 
 @pytest.fixture
 def server() -> Iterator[ApiServer]:
-    with api_server() as running:
-        running.answers = {POD: pod(made()), SERVICES: {"items": []}, SCALERS: {"items": []}, STATUS: WELL}
+    with a_good_pod() as running:
         yield running
 
 
 @pytest.fixture
 def kubeconfig(server: ApiServer, tmp_path: Path) -> str:
     return server.kubeconfig(tmp_path)
-
-
-def live(kubeconfig: str, *arguments: str, name: str = "chat/web-0") -> Exit:
-    return main(["doctor", "--live", name, "--kubeconfig", kubeconfig, *arguments], [])
 
 
 def test_a_good_pod_of_a_cluster_is_said_to_be_one(capsys: Said, server: ApiServer, kubeconfig: str) -> None:
@@ -116,10 +95,19 @@ def test_what_the_agent_lacks_is_said(capsys: Said, server: ApiServer, kubeconfi
     assert "note source-blind: the agent counts by psutil, which does not show: idle connections" in said
 
 
-@pytest.mark.parametrize("path", [SERVICES, SCALERS, STATUS])
-@pytest.mark.parametrize("answer", [403, 404, 500, 503])
-def test_what_may_not_be_read_is_a_note(
-    capsys: Said, server: ApiServer, kubeconfig: str, path: str, answer: int
+@pytest.mark.parametrize(
+    ("path", "answer", "fix"),
+    [
+        *((path, answer, "the right to read it") for path in (SERVICES, SCALERS, STATUS) for answer in (401, 403)),
+        *(
+            (path, answer, "ask again when the API server can answer")
+            for path in (SERVICES, SCALERS)
+            for answer in (404, 503)
+        ),
+    ],
+)
+def test_what_cannot_be_read_is_a_note_that_says_whether_it_is_for_lack_of_a_right(
+    capsys: Said, server: ApiServer, kubeconfig: str, path: str, answer: int, fix: str
 ) -> None:
     server.answers[path] = answer
 
@@ -128,6 +116,59 @@ def test_what_may_not_be_read_is_a_note(
     assert "note not-read: " in said
     assert f"({answer} " in said
     assert f"{path} is not for you" in said
+    assert f"Fix: {fix}." in said
+
+
+REFUSED = "error trying to reach service: dial tcp 10.88.4.4:9808: connect: connection refused"
+
+
+def of_the_agent(server: ApiServer, **says: Any) -> None:
+    server.answers[POD]["status"]["initContainerStatuses"] = [{"name": "migrate"}, {"name": "drainer"} | says]
+
+
+def test_an_agent_that_does_not_answer_is_no_missing_right(capsys: Said, server: ApiServer, kubeconfig: str) -> None:
+    server.answers[STATUS] = (503, json.dumps({"message": REFUSED}).encode())
+    of_the_agent(server, state={"running": {}})
+
+    assert live(kubeconfig) is Exit.OK
+    said = capsys.readouterr().out
+    assert "warning agent-silent: the agent's /status has no answer for the API server: 503 Service Unavail" in said
+    assert REFUSED in said
+    assert "not-read" not in said
+
+
+def test_an_agent_that_cannot_start_is_said_in_the_kubelets_words(
+    capsys: Said, server: ApiServer, kubeconfig: str
+) -> None:
+    server.answers[STATUS] = (503, json.dumps({"message": REFUSED}).encode())
+    of_the_agent(server, state={"waiting": {"reason": "ImagePullBackOff", "message": "no such host"}})
+
+    assert live(kubeconfig) is Exit.FINDINGS
+    said = capsys.readouterr().out
+    assert "error agent-waits: the agent's container waits: ImagePullBackOff (no such host). Fix: an image" in said
+    assert "refused" not in said
+
+
+@pytest.mark.parametrize("over", [{"phase": "Succeeded"}, {"deletionTimestamp": "2026-01-01T00:00:00Z"}])
+def test_of_a_pod_that_is_over_nothing_of_the_kind_is_said(
+    capsys: Said, server: ApiServer, kubeconfig: str, over: dict[str, str]
+) -> None:
+    server.answers[STATUS] = (503, json.dumps({"message": REFUSED}).encode())
+    of_the_agent(server, state={"terminated": {"exitCode": 0, "reason": "Completed"}})
+    server.answers[POD]["status" if "phase" in over else "metadata"] |= over
+
+    assert live(kubeconfig, "--strict") is Exit.OK
+    assert "agent" not in capsys.readouterr().out
+
+
+def test_where_nobody_listens_on_the_apps_ports_that_is_an_error(
+    capsys: Said, server: ApiServer, kubeconfig: str
+) -> None:
+    connections = {"by_port": {"8080": {}}, "by_state": {"LISTEN": 0}}
+    server.answers[STATUS] = WELL | {"phase": "serving", "connections": connections}
+
+    assert live(kubeconfig) is Exit.FINDINGS
+    assert "error app-not-listening: nobody listens on port 8080 in this pod" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("path", [SERVICES, SCALERS, STATUS])
@@ -137,7 +178,7 @@ def test_an_odd_answer_breaks_nothing(
 ) -> None:
     server.answers[path] = answer
 
-    assert live(kubeconfig, "--strict") is Exit.OK
+    assert live(kubeconfig) is Exit.OK
 
 
 def test_a_pod_without_the_agent_is_not_asked_for_its_status(capsys: Said, server: ApiServer, kubeconfig: str) -> None:
@@ -181,74 +222,6 @@ def test_nobody_at_home_is_one_line(capsys: Said, kubeconfig: str) -> None:
     assert said.startswith("drainer: pod chat/web-0 cannot be read (no answer: ")
     assert said.count("\n") == 1
     assert "refused" in said
-
-
-@pytest.mark.parametrize("content", ["", "a: [", "[]", "7", "{}", '{"current-context": "x"}', None])
-def test_a_kubeconfig_that_cannot_be_used_is_one_line(capsys: Said, tmp_path: Path, content: str | None) -> None:
-    path = tmp_path / "config"
-    if content is not None:
-        path.write_text(content)
-
-    assert live(str(path)) is Exit.FAILURE
-    said = capsys.readouterr().err
-    assert said.startswith(f"drainer: no cluster to ask: {path} cannot be used (")
-    assert said.count("\n") == 1
-
-
-def test_a_context_that_is_none_is_one_line(capsys: Said, kubeconfig: str) -> None:
-    assert live(kubeconfig, "--context", "elsewhere") is Exit.FAILURE
-    assert "elsewhere" in capsys.readouterr().err
-
-
-@pytest.fixture
-def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """What the kubelet gives a container."""
-    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "192.0.2.1")
-    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
-    folder = tmp_path / "account"
-    folder.mkdir()
-    (folder / "token").write_text("mine")
-    trustme.CA().cert_pem.write_to_path(str(folder / "ca.crt"))
-    return folder
-
-
-def test_in_a_pod_its_own_account_is_used(account: Path) -> None:
-    settings = Cluster.of(None, None, account).api.configuration
-
-    assert settings.host == "https://192.0.2.1:443"
-    assert settings.get_api_key_with_prefix("BearerToken", "authorization") == "bearer mine"
-
-
-def test_a_kubeconfig_that_is_named_wins_over_the_account(account: Path, server: ApiServer, kubeconfig: str) -> None:
-    assert Cluster.of(kubeconfig, None, account).api.configuration.host == f"http://127.0.0.1:{server.port}"
-
-
-def test_outside_of_a_pod_the_kubeconfig_of_the_environment_is_used(server: ApiServer, kubeconfig: str) -> None:
-    environ = {name: text for name, text in os.environ.items() if not name.startswith("KUBERNETES_")}
-
-    result = subprocess.run(
-        [sys.executable, "-m", "drainer", "doctor", "--live", "chat/web-0"],
-        env=environ | {"KUBECONFIG": kubeconfig},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    assert (result.returncode, result.stderr) == (Exit.OK, "")
-    assert server.asked[0] == POD
-
-
-def test_a_certificate_that_is_none_is_one_line(capsys: Said, server: ApiServer, tmp_path: Path) -> None:
-    broken = {
-        "server": f"https://127.0.0.1:{server.port}",
-        "certificate-authority-data": base64.b64encode(b"none").decode(),
-    }
-
-    assert live(server.kubeconfig(tmp_path, **broken)) is Exit.FAILURE
-    said = capsys.readouterr().err
-    assert said.startswith("drainer: pod chat/web-0 cannot be read (no answer: ")
-    assert "certificate" in said.lower()
-    assert said.count("\n") == 1
 
 
 def test_without_the_client_it_says_what_to_install() -> None:

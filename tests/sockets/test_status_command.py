@@ -151,7 +151,7 @@ def test_an_agent_that_does_not_run_is_said_in_the_kubelets_word(
 ) -> None:
     waits: Any = {"waiting": {"reason": "ErrImagePull"}}
     runs: Any = {"running": {}}
-    pods = [pod("web-0", "Pending"), pod("web-1"), pod("web-2"), pod("web-3")]
+    pods = [pod("web-0", "Pending"), pod("web-1"), pod("web-2"), pod("web-3"), pod("web-4")]
     pods[0]["status"]["initContainerStatuses"] = [
         {"name": "migrate", "state": runs},
         {"name": "drainer", "state": waits},
@@ -159,6 +159,9 @@ def test_an_agent_that_does_not_run_is_said_in_the_kubelets_word(
     pods[1]["status"]["initContainerStatuses"] = [{"name": "drainer", "state": {"waiting": {"message": "?"}}}]
     pods[2]["status"]["containerStatuses"] = [{"name": "app", "state": waits}, {"name": "drainer", "state": runs}, {}]
     pods[3]["status"] = {}
+    pods[4]["status"]["containerStatuses"] = [
+        {"name": "drainer", "state": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}}
+    ]
     server.answers |= {LIST: {"items": pods}, proxied("web-2"): STATUS}
     assert status(kubeconfig, "-n", "chat") is Exit.FINDINGS
     assert table(capsys)[1:] == [
@@ -166,6 +169,7 @@ def test_an_agent_that_does_not_run_is_said_in_the_kubelets_word(
         ["web-1", "-", "-", "-", "the pod is Running: the agent waits, nobody says for what"],
         ["web-2", *SERVING],
         ["web-3", "-", "-", "-", "the pod is not said to be running"],
+        ["web-4", "-", "-", "-", "the pod is Running: the agent has ended with exit code 137 (OOMKilled)"],
     ]
 
 

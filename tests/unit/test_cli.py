@@ -68,6 +68,50 @@ def test_what_is_no_command_is_a_usage_error(arguments: list[str], capsys: Said)
     assert "usage: drainer" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "usage", "said"),
+    [
+        (
+            ["injct"],
+            "usage: drainer [",
+            "'injct' is no command (the nearest is inject); allowed: run, census, inject, ",
+        ),
+        (["x"], "usage: drainer [", "'x' is no command; allowed: run, "),
+        (["inject", "--nope"], "usage: drainer inject [", "unrecognized arguments: --nope\n"),
+        (["inject", "--setle=3s"], "usage: drainer inject [", "arguments: --setle (the nearest is --settle)\n"),
+        (["inject", "--grace", "60"], "usage: drainer inject [", "--grace (the nearest is --grace-period)\n"),
+        (
+            ["inject", "web.yaml"],
+            "usage: drainer inject [",
+            "unrecognized arguments: web.yaml; files are given by -f\n",
+        ),
+        (["doctor", "-f", "x", "--ignor=a"], "usage: drainer doctor [", "--ignor (the nearest is --ignore)\n"),
+        (["status", "--slector", "a"], "usage: drainer status [", "--slector (the nearest is --selector)\n"),
+        (["run", "--tokn=hunter2"], "usage: drainer run [", "--tokn (the nearest is --token)\n"),
+        (["run", "--tokn", "hunter2"], "usage: drainer run [", "--tokn (the nearest is --token)\n"),
+        (["version", "1", "2"], "usage: drainer version [", "unrecognized arguments: 1, 2\n"),
+        (["census", "-"], "usage: drainer census [", "unrecognized arguments: -\n"),
+    ],
+)
+def test_what_is_not_known_is_said_below_the_usage_of_what_was_meant(
+    arguments: list[str], usage: str, said: str, capsys: Said
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments, [])
+    assert ended.value.code == 2
+    text = capsys.readouterr().err
+    assert text.startswith(usage)
+    assert said in text
+    assert "hunter2" not in text
+
+
+def test_the_version_is_a_flag_too(capsys: Said) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"], [])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"drainer {__version__}\n"
+
+
 def help_of(command: str, capsys: Said) -> str:
     with pytest.raises(SystemExit) as ended:
         main([command, "--help"], [])

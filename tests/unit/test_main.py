@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import signal
 import sys
 
@@ -19,3 +20,15 @@ def test_a_command_other_than_run_leaves_the_signals_alone(
 
     assert capsys.readouterr().out == f"drainer {__version__}\n"
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_whoever_has_put_something_else_in_the_place_of_standard_output_gets_the_text(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["drainer", "version"])
+    output = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", output)
+
+    assert main() == 0
+
+    assert output.getvalue() == f"drainer {__version__}\n"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from drainer.commands.answers import NoAnswerError
 from drainer.commands.cluster import Cluster, items, status_path
 from drainer.commands.doctor.case import Surroundings, as_case, as_pod
-from drainer.commands.doctor.checks.running import Running
+from drainer.commands.doctor.checks.running import Running, Unread
 from drainer.commands.doctor.examine import examine
+from drainer.commands.doctor.kubelet import container_status, is_over
 from drainer.commands.doctor.report import Examined
 from drainer.commands.pods import identity
 from drainer.errors import ClusterError
@@ -26,13 +28,13 @@ def examine_live(cluster: Cluster, namespace: str, name: str) -> Examined:
         raise ClusterError(f"pod {namespace}/{name} cannot be read ({error})") from None
     if not isinstance(data, dict):
         raise ClusterError(f"pod {namespace}/{name} cannot be read (the answer is not an object)")
-    unread: list[str] = []
+    unread: list[Unread] = []
 
     def read(what: str, path: str) -> Any:
         try:
             return cluster.get(path)
         except NoAnswerError as error:
-            unread.append(f"{what} cannot be read ({error})")
+            unread.append(Unread(what, str(error), error.is_forbidden))
             return None
 
     around = Surroundings(
@@ -42,9 +44,9 @@ def examine_live(cluster: Cluster, namespace: str, name: str) -> Examined:
         ),
         owners=tuple(_owners(read, namespace, data)),
     )
-    status = _status(read, namespace, name, data, around)
+    running = _running(cluster, namespace, name, data, around)
     identified = identity("Pod", data)
-    findings = examine(*identified, data, around, Running(status, tuple(unread)))
+    findings = examine(*identified, data, around, replace(running, unread=(*unread, *running.unread)))
     return Examined(*identified, file=None, line=None, findings=[(finding, None) for finding in findings])
 
 
@@ -73,13 +75,17 @@ def _controller(data: Any) -> tuple[str, str] | None:
     return None
 
 
-def _status(
-    read: Read, namespace: str, name: str, data: Mapping[str, Any], around: Surroundings
-) -> Mapping[str, Any] | None:
-    """What the agent says itself, through the API server's proxy."""
+def _running(cluster: Cluster, namespace: str, name: str, data: Mapping[str, Any], around: Surroundings) -> Running:
+    """What the agent says itself, through the API server's proxy, and what the kubelet says of its container."""
     pod = as_pod("Pod", namespace, name, data)
     if not pod.agents:
-        return None
-    port = as_case(pod, around).port
-    answer = read("the agent's /status", status_path(namespace, name, port))
-    return answer if isinstance(answer, dict) else None
+        return Running()
+    over = is_over(data)
+    found = Running() if over else Running(container=container_status(data, pod.agents[0].name))
+    try:
+        answer = cluster.get(status_path(namespace, name, as_case(pod, around).port))
+    except NoAnswerError as error:
+        if error.is_forbidden:
+            return replace(found, unread=(Unread("the agent's /status", str(error), is_forbidden=True),))
+        return found if over else replace(found, silence=str(error))
+    return replace(found, status=answer if isinstance(answer, dict) else None)

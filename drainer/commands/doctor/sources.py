@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import IO, Any
 
 from drainer.commands.doctor.case import Surroundings
@@ -17,11 +18,39 @@ from drainer.commands.pods import NoPod, find, identity, objects
 _PODLESS = (NoPod.OTHER_KIND, NoPod.RUNS_TO_COMPLETION, NoPod.WORKLOAD_REF)
 
 
+class _Source:
+    """A document, and the lines of its fields: its places are looked for once, and only where something is found."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+
+    @cached_property
+    def _place(self) -> Place | None:
+        text = self.document.text
+        # Tabs are blanks in JSON, and cannot be in its strings; YAML knows them otherwise.
+        return places(text.replace("\t", " ") if self.document.is_json else text)
+
+    def line(self, path: Path) -> int:
+        """Where a field stands, or what of its path there is."""
+        place = self._place
+        start = place.start if place is not None else 0
+        for part in path:
+            if isinstance(place, MappingPlace) and part in place.pairs:
+                key, place = place.pairs[str(part)]
+                start = key.start
+            elif isinstance(place, SequencePlace) and isinstance(part, int) and part < len(place.items):
+                place = place.items[part]
+                start = place.start
+            else:
+                break
+        return self.document.line + self.document.text.count("\n", 0, start)
+
+
 @dataclass(frozen=True, slots=True)
 class _Object:
     kind: str
     data: dict[str, Any]
-    document: Document
+    source: _Source
     path: Path
     """From the document to the object: an item of a List has one."""
 
@@ -40,9 +69,10 @@ def examine_files(sources: Sequence[str], stdin: IO[bytes]) -> list[Examined]:
 
 
 def _objects(document: Document) -> Iterator[_Object]:
+    source = _Source(document)
     paths = {id(data): path for data, path in _items(document.data, ())}
     for kind, data in objects(document.data):
-        yield _Object(kind, data, document, paths[id(data)])
+        yield _Object(kind, data, source, paths[id(data)])
 
 
 def _items(data: Any, path: Path) -> Iterator[tuple[Any, Path]]:
@@ -55,29 +85,11 @@ def _items(data: Any, path: Path) -> Iterator[tuple[Any, Path]]:
 def _examined(one: _Object, around: Surroundings) -> Examined:
     kind, namespace, name = identity(one.kind, one.data)
     findings = examine(kind, namespace, name, one.data, around)
-    # Tabs are blanks in JSON, and cannot be in its strings; YAML knows them otherwise.
-    text = one.document.text.replace("\t", " ") if one.document.is_json else one.document.text
-    place = places(text) if findings else None
     return Examined(
         kind,
         namespace,
         name,
-        file=one.document.origin,
-        line=_line(one.document, place, one.path),
-        findings=[(finding, _line(one.document, place, (*one.path, *finding.path))) for finding in findings],
+        file=one.source.document.origin,
+        line=one.source.line(one.path) if findings else one.source.document.line,
+        findings=[(finding, one.source.line((*one.path, *finding.path))) for finding in findings],
     )
-
-
-def _line(document: Document, place: Place | None, path: Path) -> int:
-    """Where a field stands, or what of its path there is."""
-    start = place.start if place is not None else 0
-    for part in path:
-        if isinstance(place, MappingPlace) and part in place.pairs:
-            key, place = place.pairs[str(part)]
-            start = key.start
-        elif isinstance(place, SequencePlace) and isinstance(part, int) and part < len(place.items):
-            place = place.items[part]
-            start = place.start
-        else:
-            break
-    return document.line + document.text.count("\n", 0, start)

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from drainer.commands.answers import NoAnswerError
 from drainer.commands.doctor.case import Surroundings, as_case, as_pod
+from drainer.commands.doctor.kubelet import ENDED, container_status, ended_with, pod_status
 from drainer.commands.pods import identity
 from drainer.commands.status.asking import MOST, WITHIN, Agent, fetch
 from drainer.errors import ClusterError, ConfigError
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 PORT = int(BY_NAME["port"].default or 0)
 _POD = re.compile(r"(?:([a-z0-9][a-z0-9-]{0,62})/)?([a-z0-9][a-z0-9.-]{0,252})", re.ASCII)
 _PASSWORD = re.compile(r"//[^/]*@")
-_ENDED = frozenset({"Succeeded", "Failed"})
-"""Phases of pods that have nobody left to ask."""
 _FOR_A_CLUSTER = ("selector", "namespace", "all_namespaces", "kubeconfig", "context")
 
 Find = Callable[[], list[Agent]]
@@ -99,7 +98,7 @@ def _listed(cluster: Cluster, namespace: str | None, selector: str) -> Iterator[
     try:
         for data in cluster.pods(namespace, selector):
             agent = _agent(cluster, data)
-            if agent is not None and _phase(data) not in _ENDED:
+            if agent is not None and _phase(data) not in ENDED:
                 yield agent
     except NoAnswerError as error:
         where = f"of {namespace}" if namespace else "of all namespaces"
@@ -132,20 +131,17 @@ def _port(namespace: str, name: str, data: Mapping[str, Any]) -> int | None:
 
 
 def _phase(data: Mapping[str, Any]) -> str:
-    status = data.get("status")
-    return str(status.get("phase") or "") if isinstance(status, Mapping) else ""
+    return pod_status(data)["phase"].text
 
 
-def _waits_for(namespace: str, name: str, data: Mapping[str, Any]) -> str:
+def _lack(namespace: str, name: str, data: Mapping[str, Any]) -> str:
     """Why the agent's container does not run, in the kubelet's word (ErrImagePull, CrashLoopBackOff); "" if it does."""
-    agents = {one.name for one in as_pod("Pod", namespace, name, data).agents}
-    status = data["status"]
-    for key in ("initContainerStatuses", "containerStatuses"):
-        for one in status.get(key) or ():
-            waiting = (one.get("state") or {}).get("waiting")
-            if one.get("name") in agents and waiting:
-                return str(waiting.get("reason") or "nobody says for what")
-    return ""
+    agent = as_pod("Pod", namespace, name, data).agents[0]
+    state = container_status(data, agent.name)["state"]
+    if state["terminated"]:
+        return f"has ended with {ended_with(state['terminated'])}"
+    reason = state["waiting"]["reason"].text or ("nobody says for what" if state["waiting"] else "")
+    return reason and f"waits, {reason}"
 
 
 def _status(cluster: Cluster, namespace: str, name: str, port: int, data: Mapping[str, Any]) -> Any:
@@ -153,8 +149,8 @@ def _status(cluster: Cluster, namespace: str, name: str, port: int, data: Mappin
     from drainer.commands.cluster import status_path  # noqa: PLC0415 - needs kubernetes
 
     phase = _phase(data)
-    reason = _waits_for(namespace, name, data) if phase else ""
-    if phase != "Running" or reason:
+    lack = _lack(namespace, name, data) if phase else ""
+    if phase != "Running" or lack:
         shown = phase or "not said to be running"
-        raise NoAnswerError(f"the pod is {shown}" + (f": the agent waits, {reason}" if reason else ""))
+        raise NoAnswerError(f"the pod is {shown}" + (f": the agent {lack}" if lack else ""))
     return cluster.get(status_path(namespace, name, port), MOST, WITHIN)

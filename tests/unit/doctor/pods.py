@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from drainer.commands.doctor.case import Surroundings
-from drainer.commands.doctor.checks.running import Running
+from drainer.commands.doctor.checks.running import Running, Unread
 from drainer.commands.doctor.examine import examine
 from drainer.commands.doctor.findings import Finding
+from drainer.commands.doctor.kubelet import container_status
 from drainer.sidecar import Sidecar, container, pre_stop
 
 SETTINGS = {"close": "notify", "notify_url": "http://127.0.0.1:9809/drain", "token": "s3cret"}
@@ -182,9 +183,19 @@ def resource(name: str, kind: str = "Utilization") -> dict[str, Any]:
     return {"type": "Resource", "resource": {"name": name, "target": {"type": kind}}}
 
 
-def runs(status: Any = None, *unread: str) -> Edit:
+def runs(status: Any = None, *unread: Unread) -> Edit:
     def edit(world: World) -> None:
         world.running = Running(status, unread)
+
+    return edit
+
+
+def kubelet(silence: str = "", **says: Any) -> Edit:
+    """What the kubelet says of the agent's container."""
+    said = {"status": {"initContainerStatuses": [{"name": "drainer"} | says]}}
+
+    def edit(world: World) -> None:
+        world.running = Running(silence=silence, container=container_status(said, "drainer"))
 
     return edit
 

@@ -151,3 +151,56 @@ def test_a_missing_hook_is_proposed_with_all_that_the_pod_needs() -> None:
         "add lifecycle.preStop.httpGet: {path: /drain, port: 9000, host: 127.0.0.1, "
         "httpHeaders: [{name: X-Drainer-Token, value: <the token>}]}"
     )
+
+
+@pytest.mark.parametrize(
+    ("edits", "key", "says", "fix"),
+    [
+        (
+            running.BAD["agent-waits"][0],
+            "agent-waits",
+            "the agent's container waits: ErrImagePull (no such host)",
+            "an image that the node can pull, and imagePullSecrets where it needs them (docs/image.md)",
+        ),
+        (
+            running.BAD["agent-waits"][1],
+            "agent-waits",
+            "the agent's container waits: CrashLoopBackOff (back-off 20s); it has ended with exit code 2",
+            "settings that it can use; it says which it cannot: kubectl logs POD -c drainer --previous",
+        ),
+        (
+            running.BAD["agent-waits"][4],
+            "agent-waits",
+            "the agent's container waits: no reason is said",
+            "what the kubelet says",
+        ),
+        (
+            running.BAD["agent-ended"][1],
+            "agent-ended",
+            "the agent's container has ended with exit code 0 (Completed)",
+            "what it has said: kubectl logs POD -c drainer --previous",
+        ),
+        (
+            running.BAD["agent-restarted"][0],
+            "agent-restarted",
+            "the agent was started again once, last after exit code 137 (OOMKilled)",
+            "a higher memory limit",
+        ),
+        (
+            running.BAD["agent-restarted"][1],
+            "agent-restarted",
+            "the agent was started again 3 times, last after exit code 137",
+            "what has killed it: a probe of its own, or the node; kubectl logs POD -c drainer --previous",
+        ),
+        (
+            running.BAD["app-not-listening"][1],
+            "app-not-listening",
+            "nobody listens on ports 1, 2, 3 and 1 more in this pod: every drain is over after the settle time",
+            "DRAINER_APP_PORTS: the ports on which the app listens; or nothing, if it is still starting",
+        ),
+    ],
+)
+def test_what_the_kubelet_and_the_agent_say_is_handed_on(edits: Edits, key: str, says: str, fix: str) -> None:
+    (found,) = [finding for finding in made(*edits).findings() if finding.key == key]
+
+    assert (found.says, found.fix) == (says, fix)

@@ -176,6 +176,17 @@ def test_lines_in_lists_and_in_json_with_tabs(capsys: Said, write: Any) -> None:
     assert '"terminationGracePeriodSeconds": 5' in Path(path).read_text().splitlines()[line - 1]
 
 
+@pytest.mark.timeout(30)
+def test_a_long_list_takes_no_longer_than_its_objects_one_by_one(capsys: Said, write: Any) -> None:
+    items = "".join(
+        f"- kind: Pod\n  metadata: {{name: p{number}}}\n  spec: {{containers: []}}\n" for number in range(800)
+    )
+
+    assert doctor("-f", write(f"kind: List\nitems:\n{items}"), "--output", "json") is Exit.FINDINGS
+    objects = json.loads(capsys.readouterr().out)["objects"]
+    assert [examined["line"] for examined in objects] == list(range(3, 2403, 3))
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
 import sys
 from pathlib import Path
 
@@ -49,6 +50,13 @@ def test_out_again(file: Path, capsys: Said) -> None:
     assert said.err == f"{file}: Pod old: removed\n"
 
 
+def test_resources_are_given_as_kubectl_set_resources_takes_them(file: Path, capsys: Said) -> None:
+    assert inject("-f", str(file), "--requests", "cpu=50m,memory=64Mi", "--limits=cpu=200m,memory=128Mi") is Exit.OK
+    out = capsys.readouterr().out
+    assert "requests:\n        cpu: 50m\n        memory: 64Mi\n" in out
+    assert "limits:\n        memory: 128Mi\n        cpu: 200m\n" in out
+
+
 def test_a_report_for_programs(file: Path, capsys: Said) -> None:
     assert inject("-f", str(file), "--report", "json") is Exit.OK
     (entry,) = json.loads(capsys.readouterr().err)["objects"]
@@ -84,6 +92,17 @@ def test_a_diff_has_colours_on_a_terminal_unless_they_are_not_wanted(file: Path)
     assert "\x1b" not in on_a_terminal(command, NO_COLOR="1")[1]
 
 
+def test_the_name_of_a_file_need_not_be_utf_8(tmp_path: Path) -> None:
+    path = os.fsencode(tmp_path) + b"/\xff.yaml"
+    Path(os.fsdecode(path)).write_text(GIVEN)
+    ended = subprocess.run(
+        [sys.executable, "-m", "drainer", "inject", "--diff", "-f", path], capture_output=True, check=False
+    )
+    assert ended.returncode == Exit.FINDINGS
+    assert ended.stdout.startswith(b"--- " + path + b"\n")
+    assert b"udcff.yaml: Pod old: injected" in ended.stderr
+
+
 def test_several_files_become_one_stream(tmp_path: Path, capsys: Said) -> None:
     (tmp_path / "a.yaml").write_text("kind: A")
     (tmp_path / "b.yaml").write_text("---\nkind: B\n")
@@ -96,6 +115,25 @@ def test_several_files_become_one_stream(tmp_path: Path, capsys: Said) -> None:
     (tmp_path / "b.json").write_text('{"kind": "B"}\n')
     assert inject("-f", str(tmp_path)) is Exit.OK
     assert capsys.readouterr().out == '{"kind": "A"}\n{"kind": "B"}\n'
+
+
+@pytest.mark.parametrize("content", [GIVEN, '{"kind": "Pod", "spec": {"containers": [{"name": "a"}]}}'])
+def test_a_byte_order_mark_goes_in_and_out_and_stands_in_the_middle_of_no_stream(
+    content: str, tmp_path: Path, capsys: Said
+) -> None:
+    marked, other = tmp_path / "a.yaml", tmp_path / "b.yaml"
+    for path in (marked, other):
+        path.write_text("\ufeff" + content)
+    assert inject("-i", "-f", str(marked), *FLAGS, "--app-ports", "8080") is Exit.OK
+    assert marked.read_text().startswith("\ufeff" + content[:10])
+    assert marked.read_text() != other.read_text()
+    assert inject("-i", "-f", str(marked), "--uninject") is Exit.OK
+    assert marked.read_bytes() == other.read_bytes()
+    assert inject("-f", str(marked), "-f", str(other), "--uninject") is Exit.OK
+    out = capsys.readouterr().out
+    assert out.startswith("\ufeff")
+    assert out.count("\ufeff") == 1
+    assert ("---" in out) == (content == GIVEN)
 
 
 def test_files_are_written_in_place_whole_with_their_rights_and_through_links(tmp_path: Path, capsys: Said) -> None:
@@ -173,8 +211,11 @@ def test_the_role_is_json_where_the_stream_is(tmp_path: Path, capsys: Said) -> N
         (["--grace-period", "1.5"], "--grace-period='1.5' cannot be used; allowed: whole seconds"),
         (["--grace-period", "off"], "--grace-period='off' cannot be used; allowed: whole seconds"),
         (["--token", " \x07hunter2"], "--token=(not shown) cannot be used"),
+        (["--limits", "cpu=lots"], "--limits='cpu=lots' cannot be used; allowed: some of cpu, memory"),
+        (["--requests", "memory=1Gi"], "requests memory=1Gi is more than limits memory=96Mi; allowed: at most as much"),
         (["--image", ""], "--image='' cannot be used; allowed: an image's reference"),
         (["--image", "a b"], "--image='a b' cannot be used"),
+        (["--image", "\udcff"], "--image='\\udcff' cannot be used"),
         (["--close", "notify"], "DRAINER_NOTIFY_URL is not set, and DRAINER_CLOSE names notify"),
         (["-i", "-f", "-"], "--in-place cannot write to standard input"),
         (["--rbac", "--diff"], "--rbac cannot be used together with --diff or --uninject"),
@@ -222,7 +263,16 @@ def test_help_lists_every_flag(capsys: Said, monkeypatch: pytest.MonkeyPatch) ->
         inject("--help")
     assert ended.value.code == 0
     text = capsys.readouterr().out
-    for flag in ("--uninject", "--diff", "--app-ports", "--grace-period", "--close", "--serving-label", "--mesh"):
+    for flag in (
+        "--uninject",
+        "--diff",
+        "--app-ports",
+        "--grace-period",
+        "--close",
+        "--serving-label",
+        "--mesh",
+        "--limits",
+    ):
         assert flag in text
     for flag in ("--node-ip", "--token-file", "--service-account", "--host"):
         assert flag not in text

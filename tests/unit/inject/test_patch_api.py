@@ -78,7 +78,7 @@ def test_closers_that_need_rights_and_a_token_that_can_be_read_are_said() -> Non
     injection = inject(deployment(), Options(image=IMAGE, settings=settings))
     (entry,) = injection.report
     assert hints(entry) == [Hint.CLOSER_RIGHTS, Hint.TOKEN_SHOWN]
-    assert text_of(entry, Hint.CLOSER_RIGHTS).startswith("websocket, reset: ")
+    assert text_of(entry, Hint.CLOSER_RIGHTS).startswith("websocket and reset need rights ")
     assert "open sesame" not in entry.remarks[1].text
     hook = spec_of(injection)["containers"][0]["lifecycle"]["preStop"]["httpGet"]
     assert hook["httpHeaders"] == [{"name": "X-Drainer-Token", "value": "open sesame"}]

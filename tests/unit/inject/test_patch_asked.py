@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import pytest
 
+from drainer import __version__
 from drainer.commands.asked import Options
 from drainer.commands.patch import inject, uninject
 from drainer.commands.reports import Hint
 from drainer.errors import ConfigError
-from drainer.keys import INJECT
+from drainer.keys import INJECT, INJECTED
 from tests.unit.inject.manifests import (
     IMAGE,
     OPTIONS,
     container,
     deployment,
     entry_of,
+    metadata_of,
     spec_of,
     text_of,
     variables,
@@ -80,3 +82,15 @@ def test_what_the_agent_would_refuse_is_refused_here(settings: dict[str, str], s
 def test_what_the_agent_would_bend_is_said() -> None:
     entry = entry_of(deployment(), settings={"settle": "60s"})
     assert text_of(entry, Hint.BENT) == "settle 60s leaves nothing of the 25s of a drain: 12.5s is used"
+
+
+def test_keys_that_are_numbers_for_yaml_are_text_for_kubectl_and_go_through() -> None:
+    given = deployment(labels={1: "2"}, annotations={8080: "x", True: "y"})
+    injection = inject(given, OPTIONS)
+    assert metadata_of(injection)["annotations"] == {8080: "x", True: "y", INJECTED: __version__}
+    assert uninject(injection.manifest).manifest == given
+
+
+def test_the_nearest_may_be_the_containers() -> None:
+    entry = entry_of(deployment(annotations={"drainer.dev/containers": "app"}))
+    assert text_of(entry, Hint.UNKNOWN_ANNOTATION).endswith("the nearest is drainer.dev/container")

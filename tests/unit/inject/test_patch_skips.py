@@ -23,7 +23,11 @@ SKIPPED: list[tuple[dict[str, Any], Skip | NoPod, str]] = [
     (deployment(labels={INJECT: "false"}), Skip.OPTED_OUT, 'its label drainer.dev/inject is "false"'),
     (deployment(os={"name": "windows"}), Skip.WINDOWS, "Linux"),
     (deployment(nodeSelector={"kubernetes.io/os": "windows"}), Skip.WINDOWS, "Linux"),
-    (deployment(initContainers=[container("drainer", env=SIDECAR_ENV)]), Skip.HAS_SIDECAR, "not put in by inject"),
+    (
+        deployment(initContainers=[container("drainer", env=SIDECAR_ENV)]),
+        Skip.HAS_SIDECAR,
+        "container drainer is a sidecar",
+    ),
     (deployment(initContainers=[container("drainer", env=["odd"])]), Skip.NAME_TAKEN, "something else"),
     (deployment(containers=[container("drainer")]), Skip.NAME_TAKEN, "something else"),
     (deployment(terminationGracePeriodSeconds=0), Skip.NO_GRACE, "give --grace-period"),

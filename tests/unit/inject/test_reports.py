@@ -55,5 +55,5 @@ def test_the_words_stay() -> None:
             "mesh-proxy",
             "serving-label",
         ),
-        *("readiness-gate", "own-deletion-cost", "role", "no-api-token"),
+        *("readiness-gate", "own-deletion-cost", "role", "no-api-token", "left", "beside"),
     ]

@@ -16,6 +16,7 @@ from drainer.commands.doctor.checks import (
     probes,
     running,
     settings,
+    started,
     times,
     workload,
 )
@@ -38,6 +39,6 @@ OF_CASES: tuple[Check[Case], ...] = (
     *workload.CHECKS,
 )
 """For pods that have the agent."""
-OF_RUNNING: tuple[Check[running.Running], ...] = running.CHECKS
+OF_RUNNING: tuple[Check[running.Running], ...] = (*started.CHECKS, *running.CHECKS)
 """For pods in a cluster."""
 ALL: tuple[Check[Pod] | Check[Case] | Check[running.Running], ...] = (*OF_PODS, *OF_CASES, *OF_RUNNING)

@@ -102,8 +102,7 @@ def serving_label_unselected(case: Case) -> Iterator[Found]:
         names = ", ".join(f'"{service["metadata"]["name"].text}"' for service in case.services)
         yield Found(
             case.given.where("serving_label"),
-            f"serving_label is true, and Service {names} does not select on {SERVING}: the label takes the pod out of "
-            "nothing",
+            f"serving_label is true, and no Service of the pod ({names}) selects on {SERVING}: the label does nothing",
             f'{SERVING}: "true" in the selector of the Service',
         )
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from drainer.commands.doctor.case import Case, Container
 from drainer.commands.doctor.checks.check import Check
 from drainer.commands.doctor.findings import Found, Severity
 from drainer.commands.doctor.shapes import Node
+from drainer.commands.wording import do
 
 BORROWING = ("websocket", "shutdown")
 """Closers that borrow the app's descriptors."""
@@ -33,8 +34,12 @@ def _user(case: Case, container: Container) -> int | None:
     return _context(case, container, "runAsUser").number
 
 
-def _borrows(case: Case) -> str:
-    return " and ".join(name for name in case.closers if name in BORROWING)
+def _borrows(case: Case) -> tuple[str, ...]:
+    return tuple(name for name in case.closers if name in BORROWING)
+
+
+def _need(closers: Sequence[str]) -> str:
+    return f"{' and '.join(closers)} {do('need', closers)}"
 
 
 def _watches(case: Case) -> bool:
@@ -60,7 +65,7 @@ def process_namespace(case: Case) -> Iterator[Found]:
     if _borrows(case) and not case.spec["shareProcessNamespace"].is_true and not case.spec["hostPID"].is_true:
         yield Found(
             case.spec["shareProcessNamespace"].path,
-            f"{_borrows(case)} must see the app's processes, and shareProcessNamespace is not true",
+            f"{' and '.join(_borrows(case))} must see the app's processes, and shareProcessNamespace is not true",
             "shareProcessNamespace: true",
         )
 
@@ -72,8 +77,7 @@ def seccomp(case: Case) -> Iterator[Found]:
     if _borrows(case) and profile.text == "RuntimeDefault" and _user(case, case.sidecar) != 0 and not allowed:
         yield Found(
             case.sidecar.node["securityContext"]["capabilities"].path,
-            f"{_borrows(case)} needs pidfd_getfd, which the profile RuntimeDefault allows only where SYS_PTRACE is "
-            "added",
+            f"{_need(_borrows(case))} pidfd_getfd, which the profile RuntimeDefault allows only beside SYS_PTRACE",
             "capabilities: {drop: [ALL], add: [SYS_PTRACE]}, or a Localhost profile that allows pidfd_getfd",
         )
 
@@ -88,7 +92,7 @@ def other_user(case: Case) -> Iterator[Found]:
             if mine is not None and theirs is not None and mine != theirs:
                 yield Found(
                     case.sidecar.node["securityContext"][field].path,
-                    f"{_borrows(case)} needs the rights of the app: {field} of the agent is {mine}, of "
+                    f"{_need(_borrows(case))} the rights of the app: {field} of the agent is {mine}, of "
                     f'"{container.name}" {theirs}',
                     f"{field}: {theirs}, or runAsUser: 0 with capabilities "
                     "{drop: [ALL], add: [SYS_PTRACE, DAC_READ_SEARCH, NET_RAW]}",
@@ -102,14 +106,14 @@ def unknown_user(case: Case) -> Iterator[Found]:
     if needing and mine is None:
         yield Found(
             case.sidecar.node["securityContext"]["runAsUser"].path,
-            f"which user the agent runs as is up to its image, and {' and '.join(needing)} depends on it",
+            f"{_need(needing)} the right user, and which one the agent runs as is up to its image",
             "runAsUser: 0, or the app's user",
         )
     for container in case.serving:
         if _borrows(case) and mine and _user(case, container) is None:
             yield Found(
                 container.node["securityContext"]["runAsUser"].path,
-                f"{_borrows(case)} needs the rights of the app: the agent runs as {mine}, and which user "
+                f"{_need(_borrows(case))} the rights of the app: the agent runs as {mine}, and which user "
                 f'"{container.name}" runs as is up to its image',
                 f"runAsUser: {mine} if its image runs with that, or the image's user for the agent",
             )
@@ -120,12 +124,12 @@ def needs_root(case: Case) -> Iterator[Found]:
     needing = [(name, right) for name, right in _raw_rights(case) if name in case.closers]
     if _user(case, case.sidecar) in (0, None) or not needing:
         return
-    names = " and ".join(name for name, _ in needing)
+    names = [name for name, _ in needing]
     rights = ", ".join(right for _, right in needing)
     declared = ", or all app ports in DRAINER_WEBSOCKET_PORTS if they serve nothing else" if _watches(case) else ""
     yield Found(
         _context(case, case.sidecar, "runAsUser").path,
-        f"{names} needs {rights}, and the agent runs as {_user(case, case.sidecar)}: a container that is not root "
+        f"{_need(names)} {rights}, and the agent runs as {_user(case, case.sidecar)}: a container that is not root "
         "gets no effective capability, whatever is added",
         f"runAsUser: 0 with capabilities {{drop: [ALL], add: [{rights}]}}{declared}",
     )

@@ -5,15 +5,14 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 
-from drainer.commands.asked import texts
+from drainer.commands.asked import ASKED, texts
 from drainer.commands.doctor.case import Pod
 from drainer.commands.doctor.checks.check import Check
 from drainer.commands.doctor.findings import Found, Severity
 from drainer.errors import ConfigError
-from drainer.keys import CONTAINER, FORMER, INJECT, INJECTED, PREFIX, SERVING, annotation
-from drainer.sidecar import CHOOSABLE
+from drainer.keys import CONTAINER, FORMER, INJECT, INJECTED, PREFIX, SERVING, annotation, is_ours
 
-_GIVING = {annotation(name): name for name in ("app_ports", "grace_period", *CHOOSABLE)}
+_GIVING = {annotation(name): name for name in ASKED}
 _KNOWN = (*_GIVING, CONTAINER, FORMER, INJECTED, INJECT)
 
 
@@ -93,7 +92,7 @@ def inject_misplaced(pod: Pod) -> Iterator[Found]:
 def annotation_unknown(pod: Pod) -> Iterator[Found]:
     """A typing mistake."""
     for key in pod.annotations:
-        if key.startswith(f"{PREFIX}/") and key not in _KNOWN:
+        if is_ours(key) and key not in _KNOWN:
             nearest = difflib.get_close_matches(key, _KNOWN, n=1, cutoff=0)[0]
             yield Found(pod.annotation(key), "no way of adding the agent reads this annotation", f"write {nearest}")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from drainer.commands.doctor.checks.check import Check
@@ -13,9 +13,20 @@ from drainer.commands.doctor.shapes import ANY, Node, Shape, cleaned
 _STATUS: Shape = {
     "closers": [{"name": str, "usable": bool, "missing": str}],
     "source": {"name": str, "blind_to": [str]},
+    "connections": {"by_port": {ANY: {}}, "by_state": {"LISTEN": int}},
     "phase": str,
     ANY: {},
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """What could not be read."""
+
+    what: str
+    why: str
+    is_forbidden: bool
+    """Whether it is for lack of a right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +35,11 @@ class Running:
 
     status: Mapping[str, Any] | None = None
     """The answer of the agent's /status."""
-    unread: tuple[str, ...] = ()
-    """What could not be read, and why."""
+    unread: tuple[Unread, ...] = ()
+    silence: str = ""
+    """Why there is no answer of the agent, though one may ask; empty where there is one, or nobody was asked."""
+    container: Node = field(default_factory=lambda: Node(None))
+    """What the kubelet says of the agent's container; nothing of a pod that is over, or is being deleted."""
 
     @property
     def node(self) -> Node:
@@ -57,8 +71,12 @@ def source_blind(running: Running) -> Iterator[Found]:
 
 def not_read(running: Running) -> Iterator[Found]:
     """Checks that were left out."""
-    for what in running.unread:
-        yield Found((), f"{what}: checks that need it are left out", "the right to read it")
+    for one in running.unread:
+        yield Found(
+            (),
+            f"{one.what} cannot be read ({one.why}): checks that need it are left out",
+            "the right to read it" if one.is_forbidden else "ask again when the API server can answer",
+        )
 
 
 CHECKS = (
@@ -83,7 +101,7 @@ CHECKS = (
         Severity.NOTE,
         "`--live`: Services, HorizontalPodAutoscalers, owners or /status could not be read.",
         "The pod alone is enough; these make the answer complete.",
-        "rights: list services and horizontalpodautoscalers, get replicasets and pods/proxy",
+        "rights, where it says 401 or 403: list services and horizontalpodautoscalers, get replicasets and pods/proxy",
         not_read,
     ),
 )

@@ -9,9 +9,8 @@ from drainer.addresses import parse_address
 from drainer.commands.doctor.case import Case
 from drainer.commands.doctor.checks.check import Check
 from drainer.commands.doctor.findings import Found, Path, Severity
+from drainer.commands.wording import listed
 from drainer.settings import BY_NAME
-
-SHOWN_PORTS = 3
 
 
 def listens_on_loopback(case: Case) -> Iterator[Found]:
@@ -31,10 +30,9 @@ def app_port_undeclared(case: Case) -> Iterator[Found]:
     declared = {number for one in case.pod.containers for number, _, _ in one.ports()}
     missing = [port for port in case.given.values["app_ports"] if port not in declared]
     if missing and case.given.sees("app_ports"):
-        more = f" and {len(missing) - SHOWN_PORTS} more" if len(missing) > SHOWN_PORTS else ""
         yield Found(
             case.given.where("app_ports"),
-            f"no container declares port {', '.join(map(str, missing[:SHOWN_PORTS]))}{more}: if nobody listens there, "
+            f"no container declares {listed('port', missing)}: if nobody listens there, "
             "every drain ends after the settle time",
             "the app's ports in DRAINER_APP_PORTS and in its containers' ports",
         )
