@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import os
 import re
 import sys
@@ -64,6 +63,8 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
 
 def _nearest(word: str, known: Iterable[str]) -> str:
     """What was meant, perhaps: what begins like it, or is written nearly so."""
+    import difflib  # noqa: PLC0415 - an agent whose flags are right does without
+
     names = {one.strip("-"): one for one in known}
     bare = word.strip("-")
     found = [name for name in names if bare and name.startswith(bare)] or difflib.get_close_matches(bare, names, n=1)

@@ -11,33 +11,24 @@ from drainer.adapter.selectors import Selector, parse
 from drainer.lenient import mapping, mappings
 
 
-class Scales:
-    """Asks the API server."""
+async def selector(ask: Ask, target: Target) -> Selector:
+    """Of its pods. Raises ApiError, or ValueError for an answer that cannot be used."""
+    folder = await _folder(ask, target.group)
+    resource = _resource(await ask("GET", folder), target.kind)
+    namespace, name = (quote(part, safe="") for part in (target.namespace, target.name))
+    scale = await ask("GET", f"{folder}/namespaces/{namespace}/{resource}/{name}/scale")
+    text = mapping(mapping(scale).get("status")).get("selector")
+    if not isinstance(text, str) or not text:
+        raise ValueError("its scale is missing a selector")
+    return parse(text)
 
-    def __init__(self, ask: Ask) -> None:
-        self._ask = ask
-        self._paths: dict[tuple[str, str], str] = {}
 
-    async def selector(self, target: Target) -> Selector:
-        """Of its pods. Raises ApiError, or ValueError for an answer that cannot be used."""
-        path = await self._path(target.group, target.kind)
-        namespace, name = (quote(part, safe="") for part in (target.namespace, target.name))
-        folder, _, resource = path.rpartition("/")
-        scale = await self._ask("GET", f"{folder}/namespaces/{namespace}/{resource}/{name}/scale")
-        text = mapping(mapping(scale).get("status")).get("selector")
-        if not isinstance(text, str) or not text:
-            raise ValueError("its scale is missing a selector")
-        return parse(text)
-
-    async def _path(self, group: str, kind: str) -> str:
-        """Of all objects of a kind: an HPA names the kind, whatever version it says (horizontal.go, RESTMappings)."""
-        if (group, kind) not in self._paths:
-            path = "/api/v1"
-            if group:
-                found = mapping(await self._ask("GET", f"/apis/{quote(group, safe='')}")).get("preferredVersion")
-                path = f"/apis/{mapping(found).get('groupVersion')}"
-            self._paths[group, kind] = f"{path}/{_resource(await self._ask('GET', path), kind)}"
-        return self._paths[group, kind]
+async def _folder(ask: Ask, group: str) -> str:
+    """The version that the API server prefers: an HPA names a kind, whatever version it says (horizontal.go)."""
+    if not group:
+        return "/api/v1"
+    found = mapping(await ask("GET", f"/apis/{quote(group, safe='')}"))
+    return f"/apis/{mapping(found.get('preferredVersion')).get('groupVersion')}"
 
 
 def _resource(found: Any, kind: str) -> str:

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from drainer.adapter import scales
 from drainer.adapter.api import MERGE_PATCH, Ask
 from drainer.adapter.autoscalers import Autoscalers, Target
 from drainer.adapter.fleet import Fleet
 from drainer.adapter.pods import MANAGER, Pod, pod_of
-from drainer.adapter.scales import Scales
 from drainer.adapter.selectors import Selector
 from drainer.adapter.worths import Worths
 from drainer.keys import DELETION_COST
@@ -63,7 +63,6 @@ class Valuer:
         self._random = random
         self._on_note = on_note
         self._on_trouble = on_trouble
-        self._scales = Scales(ask)
         self._worths = Worths(fleet, random)
         self._turns: dict[Target, _Turn] = {}
         self.writes = dict.fromkeys(map(str, ApiResult), 0)
@@ -82,7 +81,9 @@ class Valuer:
             if written := self._turns.pop(target).written:
                 self._on_note(f"{_hpa(target)} does not wait any more; deletion costs written here: {written}")
         for target in targets:
-            turn = self._turns.setdefault(target, _Turn(Backoff(self._random, FORBIDDEN_FOR)))
+            if target not in self._turns:
+                self._turns[target] = _Turn(Backoff(self._random, FORBIDDEN_FOR))
+            turn = self._turns[target]
             if self._now() >= turn.not_before:
                 await self._see_to(target, turn)
         self._worths.keep({pod.uid for pod in self._fleet})
@@ -90,7 +91,7 @@ class Valuer:
     async def _see_to(self, target: Target, turn: _Turn) -> None:
         try:
             if turn.selector is None or self._now() >= turn.selector_until:
-                turn.selector = await self._scales.selector(target)
+                turn.selector = await scales.selector(self._ask, target)
                 turn.selector_until = self._now() + SELECTOR_FOR
             due = self._worths.due(self._fleet.selected(target.namespace, turn.selector), self._now())
             for pod, cost in due[:WRITES_A_LOOK]:

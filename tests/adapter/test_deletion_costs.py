@@ -83,7 +83,7 @@ def test_a_cost_that_somebody_sets_at_the_same_moment_stays(cluster: FakeCluster
         adapter.await_ready()
         cluster.before_write = faster
         until(lambda: adapter.metric('drainer_adapter_deletion_costs_total{result="conflict"}'), bool, WITHIN)
-        time.sleep(6 * UNIT)
+        time.sleep(6 * UNIT)  # It looks once more, and sees whose cost it is.
     assert costs(cluster, 1) == ["-5"]
     assert cluster.written == [("ws-0", "32")]
 

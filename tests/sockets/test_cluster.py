@@ -6,7 +6,6 @@ import base64
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,20 +14,9 @@ import trustme
 from drainer.cli import Exit
 from drainer.commands.cluster import Cluster
 from tests.sockets.cluster import ApiServer
-from tests.sockets.live import POD, a_good_pod, live
+from tests.sockets.live import POD, live
 
 Said = pytest.CaptureFixture[str]
-
-
-@pytest.fixture
-def server() -> Iterator[ApiServer]:
-    with a_good_pod() as running:
-        yield running
-
-
-@pytest.fixture
-def kubeconfig(server: ApiServer, tmp_path: Path) -> str:
-    return server.kubeconfig(tmp_path)
 
 
 @pytest.mark.parametrize("content", ["", "a: [", "[]", "7", "{}", '{"current-context": "x"}', None])

@@ -5,29 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from drainer.cli import Exit
 from tests.sockets.cluster import TOKEN, ApiServer
-from tests.sockets.live import POD, SCALERS, SERVICES, STATUS, WELL, a_good_pod, live
+from tests.sockets.live import POD, SCALERS, SERVICES, STATUS, WELL, live
 from tests.unit.doctor.pods import made, service
 
 Said = pytest.CaptureFixture[str]
-
-
-@pytest.fixture
-def server() -> Iterator[ApiServer]:
-    with a_good_pod() as running:
-        yield running
-
-
-@pytest.fixture
-def kubeconfig(server: ApiServer, tmp_path: Path) -> str:
-    return server.kubeconfig(tmp_path)
 
 
 def test_a_good_pod_of_a_cluster_is_said_to_be_one(capsys: Said, server: ApiServer, kubeconfig: str) -> None:

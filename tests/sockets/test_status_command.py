@@ -49,11 +49,6 @@ def server() -> Iterator[ApiServer]:
         yield running
 
 
-@pytest.fixture
-def kubeconfig(server: ApiServer, tmp_path: Path) -> str:
-    return server.kubeconfig(tmp_path)
-
-
 def status(kubeconfig: str, *arguments: str) -> Exit:
     return main(["status", "--kubeconfig", kubeconfig, *arguments], [])
 
